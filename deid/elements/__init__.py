@@ -1,0 +1,1 @@
+"""What is done to Data Elements: dummies, UIDs, dates, pseudonyms, marks."""

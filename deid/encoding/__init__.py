@@ -1,0 +1,1 @@
+"""Data Sets in bytes: transfer syntaxes, reading, writing, text (PS3.5)."""

@@ -1,0 +1,193 @@
+"""From one instance as received to one that may leave.
+
+The order of `STEPS` is part of the safety case: identifiers are harvested before anything is removed, and the last
+step looks at the bytes that will be sent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from deid.context import Context
+from deid.elements.clean import Cleaner
+from deid.elements.dates import shift_days
+from deid.elements.marks import marks
+from deid.elements.pseudonyms import (
+    SERIES_INSTANCE_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    Patient,
+    patient_of,
+    value_text,
+)
+from deid.encoding.element import Buffer, DataSet
+from deid.encoding.reader import read_data_set
+from deid.encoding.syntax import transfer_syntax
+from deid.encoding.writer import write_data_set
+from deid.errors import Reason, Refused
+from deid.identifiers import Identifiers, harvest
+from deid.instance import CleanInstance, Instance
+from deid.profile import Action, Rules
+from deid.report import Finding, Report
+from deid.standard import EDITION, is_known_sop_class
+from deid.verify import Outgoing, verify
+
+__all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
+
+_SOP_CLASS_UID = 0x0008_0016
+_MODALITY = 0x0008_0060
+_FIRST_PIXEL_TAG = 0x7FE0_0000
+_PIXEL_DATA_TAGS = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
+_MODALITIES_WITH_FACES = frozenset({"CT", "MR", "PT", "NM"})
+_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The clean instance, and what was done to it."""
+
+    clean: CleanInstance
+    report: Report
+
+
+@dataclass(slots=True)
+class _Work:
+    """One instance between the steps."""
+
+    instance: Instance
+    context: Context
+    source: DataSet
+    sop_class_uid: str
+    rules: Rules
+    patient: Patient
+    shift_days: int
+    findings: list[Finding] | None
+    identifiers: Identifiers = field(default_factory=Identifiers)
+    clean: DataSet = field(default_factory=DataSet)
+    counts: Counter[str] = field(default_factory=Counter)
+    chunks: list[Buffer] = field(default_factory=list)
+
+
+def deidentify(instance: Instance, context: Context) -> Result:
+    """De-identify one instance.
+
+    Pure: the argument is unchanged, and equal instance and context give equal bytes.
+
+    Raises
+    ------
+    Refused
+        If it cannot be cleaned with certainty.
+    """
+    work = _begin(instance, context, None)
+    for step in STEPS:
+        step(work)
+    return Result(_clean_instance(work), Report(dict(work.counts), _codes(context)))
+
+
+def explain(instance: Instance, context: Context) -> tuple[Finding, ...]:
+    """Say for each element what would be done and which row, option or override says so.
+
+    Raises
+    ------
+    Refused
+        If the instance would be.
+    """
+    findings: list[Finding] = []
+    work = _begin(instance, context, findings)
+    for step in STEPS:
+        step(work)
+    return tuple(findings)
+
+
+def _codes(context: Context) -> tuple[str, ...]:
+    return tuple(code.value for code in context.profile.method_codes)
+
+
+def _begin(instance: Instance, context: Context, findings: list[Finding] | None) -> _Work:
+    source = read_data_set(instance.data, instance.transfer_syntax, context.limits)
+    sop_class_uid = value_text(source, _SOP_CLASS_UID)
+    if not sop_class_uid or not value_text(source, SOP_INSTANCE_UID):
+        raise Refused(Reason.MISSING_UID, "(0008,0016) or (0008,0018)")
+    if not is_known_sop_class(sop_class_uid):
+        raise Refused(Reason.UNSUPPORTED_SOP_CLASS)
+    patient = patient_of(source, context.keys.patient)
+    days = shift_days(context.keys.date, patient.identity)
+    rules = context.profile.rules(sop_class_uid)
+    return _Work(instance, context, source, sop_class_uid, rules, patient, days, findings)
+
+
+def _refuse_missing_steps(work: _Work) -> None:
+    """Refuse what the profile wants done and this version cannot do: nothing pretends."""
+    demands = work.context.profile.demands
+    if not demands:
+        return
+    tags = work.source.elements.keys()
+    has_pixels = not _PIXEL_DATA_TAGS.isdisjoint(tags)
+    needs = {
+        "pixels": has_pixels,
+        "faces": has_pixels and value_text(work.source, _MODALITY) in _MODALITIES_WITH_FACES,
+        "private": any(tag >> 16 & 1 for tag in tags),
+    }
+    for step, needed in needs.items():
+        if step in demands and needed:
+            raise Refused(Reason.STEP_UNAVAILABLE, step)
+
+
+def _harvest(work: _Work) -> None:
+    rule = work.rules.rule
+    work.identifiers = harvest(work.source, lambda tag, vr, parent: rule(tag, vr, parent).action is Action.K)
+
+
+def _clean_elements(work: _Work) -> None:
+    cleaner = Cleaner(
+        rules=work.rules,
+        patient=work.patient,
+        uid_key=work.context.keys.uid,
+        shift_days=work.shift_days,
+        needles=work.identifiers.needles,
+        findings=work.findings,
+    )
+    clean = cleaner.clean(work.source)
+    clean.elements.update((mark.tag, mark) for mark in marks(work.context.profile, EDITION))
+    work.clean = DataSet(dict(sorted(clean.elements.items())), clean.charset)
+    work.counts = cleaner.counts
+
+
+def _encode_and_verify(work: _Work) -> None:
+    """Encode what will be sent, and look at those bytes."""
+    syntax = transfer_syntax(work.instance.transfer_syntax)
+    written_as = _EXPLICIT_VR_LITTLE_ENDIAN if syntax.deflated else syntax.uid
+    head, tail = _split(work.clean)
+    header = b"".join(write_data_set(head, written_as))
+    outgoing = Outgoing(header, written_as, tuple(tail.elements.values()), work.patient, work.shift_days)
+    verify(outgoing, work.identifiers, work.context.limits)
+    if syntax.deflated:
+        work.chunks = write_data_set(work.clean, syntax.uid)
+    else:
+        work.chunks = [header, *write_data_set(tail, written_as)]
+
+
+def _split(data_set: DataSet) -> tuple[DataSet, DataSet]:
+    """Divide into what comes before group 7FE0 and the rest; written one after the other they are the whole."""
+    head, tail = DataSet(charset=data_set.charset), DataSet(charset=data_set.charset)
+    for tag, element in data_set.elements.items():
+        (tail if tag >= _FIRST_PIXEL_TAG else head).elements[tag] = element
+    return head, tail
+
+
+def _clean_instance(work: _Work) -> CleanInstance:
+    clean = work.clean
+    return CleanInstance(
+        sop_class_uid=work.sop_class_uid,
+        sop_instance_uid=value_text(clean, SOP_INSTANCE_UID),
+        transfer_syntax=work.instance.transfer_syntax,
+        study_instance_uid=value_text(clean, STUDY_INSTANCE_UID),
+        series_instance_uid=value_text(clean, SERIES_INSTANCE_UID),
+        patient_id=work.patient.pseudonym,
+        chunks=tuple(work.chunks),
+    )
+
+
+STEPS: tuple[Callable[[_Work], None], ...] = (_refuse_missing_steps, _harvest, _clean_elements, _encode_and_verify)

@@ -1,0 +1,151 @@
+"""Written forms of identifiers, and how they are looked for in bytes and in texts.
+
+Two steps, so that looking costs next to nothing where there is nothing: a probe (plain bytes) that must be present
+wherever the identifier is, and, only if it is, an exact comparison word by word with the decoded text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
+_FIRST_UNSPACED_SCRIPT = "\u2e80"  # CJK and what follows is written without spaces between words
+
+
+class Kind(Enum):
+    """What a needle is, which decides how it has to lie in a text to be a finding."""
+
+    NAME_PART = "one part of a name, as a word of its own"
+    NAME = "parts of a name one after another, in any order"
+    CODE = "an ID or number, not inside a longer one"
+    PHRASE = "a place, an address, a station"
+    DATE = "a date in one of its written forms"
+    UID = "a UID that is not the standard's own"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Needle:
+    """One identifier in one form.
+
+    Attributes
+    ----------
+    words
+        its words, case-folded, separated by one space; a UID as it is
+    probes
+        bytes, ASCII letters lower-cased, one of which is present in any text that holds the needle
+    """
+
+    kind: Kind
+    words: str
+    probes: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        """Say what it is, never which."""
+        return f"<{self.kind.name}>"
+
+
+def words(text: str) -> str:
+    """Return the words of `text`, runs of letters or of digits, case-folded and separated by one space."""
+    return " ".join(_WORD.findall(text)).casefold()
+
+
+def make_needle(kind: Kind, text: str, codecs: Iterable[str]) -> Needle | None:
+    """Return the needle for `text`, or None if it has no word.
+
+    Parameters
+    ----------
+    kind
+        how it is to be compared
+    text
+        the identifier
+    codecs
+        names of the encodings in which it could be written
+    """
+    if kind is Kind.UID:
+        return Needle(kind, text, (text.encode("latin-1", "replace"),))
+    found = _WORD.findall(text)
+    if not found:
+        return None
+    probe = text if kind is Kind.DATE else max(found, key=len)
+    return Needle(kind, " ".join(found).casefold(), tuple(_encoded_forms(probe, codecs)))
+
+
+def _encoded_forms(text: str, codecs: Iterable[str]) -> set[bytes]:
+    if text.isascii():
+        return {text.lower().encode("ascii")}
+    out: set[bytes] = set()
+    for codec in {*codecs, "utf-8"}:
+        for form in (text, text.lower(), text.upper(), text.title()):
+            try:
+                out.add(_ESCAPE.sub(b"", form.encode(codec)).lower())
+            except UnicodeError:
+                continue
+    return out
+
+
+@dataclass(slots=True, repr=False)
+class Needles:
+    """All needles of one instance, each form once."""
+
+    by_form: dict[tuple[Kind, str], Needle] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say how many, never which."""
+        return f"<{len(self.by_form)} needles>"
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled: identifiers stay in the process that read them."""
+        message = "identifiers are never pickled"
+        raise TypeError(message)
+
+    def add(self, kind: Kind, text: str, codecs: Iterable[str] = ()) -> None:
+        """Add one form of an identifier."""
+        if (kind, text) not in self.by_form:
+            needle = make_needle(kind, text, codecs)
+            if needle is not None:
+                self.by_form[kind, text] = needle
+
+    def possible_in(self, data: bytes) -> list[Needle]:
+        """Return the needles one of whose probes is in `data`, whose ASCII letters must be lower-cased."""
+        return [needle for needle in self.by_form.values() if any(probe in data for probe in needle.probes)]
+
+
+def lies_in(needle: Needle, text: str, text_words: str) -> bool:
+    """Tell whether `needle` is in `text`.
+
+    Parameters
+    ----------
+    needle
+        what to look for
+    text
+        the text as decoded
+    text_words
+        ``words(text)``
+    """
+    if needle.kind is Kind.UID:
+        return _has_uid(text, needle.words)
+    if needle.words[0] >= _FIRST_UNSPACED_SCRIPT:
+        return needle.words in text_words
+    return f" {needle.words} " in f" {text_words} "
+
+
+def _has_uid(text: str, uid: str) -> bool:
+    start = text.find(uid)
+    while start >= 0:
+        before, after = text[start - 1 : start], text[start + len(uid) : start + len(uid) + 1]
+        if not (before.isdigit() or before == "." or after.isdigit()):
+            return True
+        start = text.find(uid, start + 1)
+    return False
+
+
+def first_in(needles: Sequence[Needle], text: str) -> Needle | None:
+    """Return the first of `needles` that lies in `text`."""
+    if not needles:
+        return None
+    text_words = words(text)
+    return next((needle for needle in needles if lies_in(needle, text, text_words)), None)

@@ -1,0 +1,55 @@
+"""Looking for a patient's identifiers in one element: the same rules while cleaning and in the last look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deid.elements.dummies import CODE_MEANING, is_public_code
+from deid.encoding.element import DataSet, Element
+from deid.encoding.text import decode_lenient
+from deid.needles import Kind, Needle, first_in, words
+from deid.standard import is_defined_term
+
+TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+NUMBER_VRS = frozenset({"DS", "IS"})
+SHORTEST_NUMERIC_ID = 6
+
+
+def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> Needle | None:
+    """Return the first needle that lies in the element's text, or None.
+
+    Parameters
+    ----------
+    needles
+        candidates
+    element
+        a leaf of one of `TEXT_VRS` or `NUMBER_VRS`
+    owner
+        the Data Set or Item it belongs to
+
+    Notes
+    -----
+    A Defined Term of the standard in a CS element (HEAD, CHEST, MR …) and the meaning of a public code are not
+    findings for a part of a name: they would be there whoever the patient is.
+    """
+    if not isinstance(element.value, bytes | memoryview):
+        return None
+    text = decode_lenient(element.value, element.vr, owner.charset)[0]
+    if element.vr in NUMBER_VRS:
+        return _whole_number(needles, text)
+    if element.vr == "CS":
+        return _in_terms(needles, text)
+    if element.tag == CODE_MEANING and is_public_code(owner):
+        needles = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
+    return first_in(needles, text)
+
+
+def _in_terms(needles: Sequence[Needle], text: str) -> Needle | None:
+    own_words = [value for value in text.split("\\") if not is_defined_term(value.strip(" \0"))]
+    return first_in(needles, "\\".join(own_words))
+
+
+def _whole_number(needles: Sequence[Needle], text: str) -> Needle | None:
+    """Compare IDs of digits with each number as a whole: 1234 inside 0.12345 says nothing."""
+    numbers = {words(value) for value in text.split("\\") if len(value.strip(" \0")) >= SHORTEST_NUMERIC_ID}
+    return next((needle for needle in needles if needle.kind is Kind.CODE and needle.words in numbers), None)

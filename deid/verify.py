@@ -1,0 +1,158 @@
+"""The last look: no identifier harvested from the source may be in the bytes that are about to leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from deid.elements.dates import shift_da
+from deid.elements.marks import MARKS
+from deid.elements.pseudonyms import PATIENT_ID, PATIENT_NAME, Patient
+from deid.elements.uids import is_well_known
+from deid.encoding.element import Buffer, DataSet, Element, Fragments
+from deid.encoding.reader import Limits, read_data_set
+from deid.errors import Reason, Refused
+from deid.identifiers import Identifiers
+from deid.needles import Kind, Needle
+from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
+
+SHORTEST_IN_BINARY_BYTES = 6
+_BLOCK_BYTES = 1 << 20
+_OWN_UID_ROOT = "2.25."
+_PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
+_KINDS_IN_PIXELS = frozenset({Kind.NAME_PART, Kind.NAME, Kind.CODE})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What is looked at.
+
+    Attributes
+    ----------
+    header
+        the encoded elements before group 7FE0, in an uncompressed transfer syntax
+    transfer_syntax
+        that of `header`
+    pixels
+        the values of group 7FE0 and above
+    patient, shift_days
+        what the cleaning used: a date that is explained by the shift, and the pseudonym itself, are not findings
+    """
+
+    header: bytes
+    transfer_syntax: str
+    pixels: tuple[Element, ...]
+    patient: Patient
+    shift_days: int
+
+
+def verify(outgoing: Outgoing, identifiers: Identifiers, limits: Limits) -> None:
+    """Look for every identifier in everything that will be sent.
+
+    Raises
+    ------
+    Refused
+        If one is found; the detail names the tag and the kind of identifier.
+    """
+    candidates = identifiers.needles.possible_in(outgoing.header.lower())
+    if candidates:
+        # What has a probe in it is read again from the very bytes, so that a mistake of the writer is seen too.
+        data_set = read_data_set(outgoing.header, outgoing.transfer_syntax, limits)
+        for owner, element in _leaves(data_set):
+            needle = _finding(candidates, element, owner, outgoing, identifiers)
+            if needle is not None:
+                raise _refusal(element, needle)
+    _verify_pixels(outgoing.pixels, identifiers)
+
+
+def _leaves(data_set: DataSet) -> Iterator[tuple[DataSet, Element]]:
+    for element in data_set.elements.values():
+        if isinstance(element.value, list):
+            for item in element.value:
+                yield from _leaves(item)
+        elif not isinstance(element.value, Fragments) and len(element.value):
+            yield data_set, element
+
+
+def _finding(
+    candidates: list[Needle], element: Element, owner: DataSet, outgoing: Outgoing, identifiers: Identifiers
+) -> Needle | None:
+    value = bytes(element.value)  # type: ignore[arg-type]  # a leaf
+    if _is_ours(element, value, outgoing.patient):
+        return None
+    if element.vr in TEXT_VRS or element.vr in NUMBER_VRS:
+        return finding_in(candidates, element, owner)
+    if element.vr in {"DA", "DT"}:
+        return _unshifted_date(candidates, value, outgoing.shift_days, identifiers)
+    if element.vr == "UI":
+        return _source_uid(candidates, value)
+    return None if element.vr in {"AS", "TM"} else _in_binary(candidates, value)
+
+
+def _is_ours(element: Element, value: bytes, patient: Patient) -> bool:
+    """Tell whether the value was made here: a mark, or the pseudonym."""
+    is_pseudonym = element.tag in _PSEUDONYMOUS and value.strip(b" \0") == patient.pseudonym.encode("ascii")
+    return is_pseudonym or element.tag in MARKS
+
+
+def _unshifted_date(candidates: list[Needle], value: bytes, days: int, identifiers: Identifiers) -> Needle | None:
+    """Find a date of the source that is not, by chance, the shifted form of another one."""
+    for part in value.decode("latin-1").split("\\"):
+        day = part.strip(" \0").replace(".", "")[:8]
+        if day in identifiers.dates and shift_da(day, -days) not in identifiers.dates:
+            return next((needle for needle in candidates if needle.kind is Kind.DATE), None)
+    return None
+
+
+def _source_uid(candidates: list[Needle], value: bytes) -> Needle | None:
+    uids = {part.strip(" \0") for part in value.decode("latin-1").split("\\")}
+    foreign = {uid for uid in uids if not uid.startswith(_OWN_UID_ROOT) and not is_well_known(uid)}
+    return next((needle for needle in candidates if needle.kind is Kind.UID and needle.words in foreign), None)
+
+
+def _in_binary(candidates: list[Needle], value: bytes) -> Needle | None:
+    lowered = value.lower()
+    for needle in candidates:
+        is_long = needle.kind is not Kind.DATE and _shortest(needle) >= SHORTEST_IN_BINARY_BYTES
+        if is_long and any(probe in lowered for probe in needle.probes):
+            return needle
+    return None
+
+
+def _shortest(needle: Needle) -> int:
+    return min(map(len, needle.probes), default=0)
+
+
+def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> None:
+    """Look for the longer names and IDs in pixel data, where a comment or padding could carry them."""
+    wanted = [
+        needle
+        for needle in identifiers.needles.by_form.values()
+        if needle.kind in _KINDS_IN_PIXELS
+        and needle.kind is not Kind.NAME
+        and _shortest(needle) >= SHORTEST_IN_BINARY_BYTES
+    ]
+    probes = {probe for needle in wanted for probe in needle.probes}
+    for element in pixels:
+        for buffer in _buffers(element):
+            _verify_buffer(element, buffer, probes, wanted)
+
+
+def _buffers(element: Element) -> list[Buffer]:
+    if isinstance(element.value, Fragments):
+        return [element.value.offsets, *element.value.items]
+    return [] if isinstance(element.value, list) else [element.value]
+
+
+def _verify_buffer(element: Element, buffer: Buffer, probes: set[bytes], wanted: list[Needle]) -> None:
+    overlap = max(map(len, probes), default=0)
+    for start in range(0, len(buffer), _BLOCK_BYTES):
+        block = bytes(buffer[start : start + _BLOCK_BYTES + overlap])
+        for probe in probes:
+            if probe in block or probe.upper() in block or probe.title() in block:
+                raise _refusal(element, next(needle for needle in wanted if probe in needle.probes))
+
+
+def _refusal(element: Element, needle: Needle) -> Refused:
+    where = f"({element.tag >> 16:04X},{element.tag & 0xFFFF:04X})"
+    return Refused(Reason.IDENTIFIER_LEFT, f"{where} {needle.kind.name.lower()}")

@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.sequence import Sequence
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from deid.context import Context
+from deid.elements.uids import new_uid
+from deid.engine import Instance, Result, deidentify, explain
+from deid.errors import Reason, Refused
+from deid.keys import Keys
+from deid.profile import Profile
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+KEYS = Keys.from_secret(b"a secret of sixteen bytes or more")
+BASIC = Context(Profile.from_options("basic", ()), KEYS)
+LONGITUDINAL = Context(Profile.from_options("longitudinal", ("retain_long_modified_dates",)), KEYS)
+
+
+def make(**attributes: object) -> Dataset:
+    ds = Dataset()
+    ds.SOPClassUID = CT
+    ds.SOPInstanceUID = "1.2.276.1.3"
+    ds.StudyInstanceUID = "1.2.276.1.1"
+    ds.SeriesInstanceUID = "1.2.276.1.2"
+    ds.Modality = "CT"
+    ds.PatientName = "Doe^Jane"
+    ds.PatientID = "MRN-4711"
+    ds.StudyDate = "20040119"
+    ds.StudyTime = "072730"
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    return ds
+
+
+def encode(ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> Instance:
+    buffer = DicomBytesIO()
+    buffer.is_little_endian = syntax != ExplicitVRBigEndian
+    buffer.is_implicit_VR = syntax == ImplicitVRLittleEndian
+    write_dataset(buffer, ds)
+    return Instance(syntax, buffer.getvalue())
+
+
+def clean(ds: Dataset, context: Context = BASIC, syntax: str = ExplicitVRLittleEndian) -> Dataset:
+    return parse(deidentify(encode(ds, syntax), context))
+
+
+def parse(result: Result) -> Dataset:
+    return dcmread(BytesIO(b"".join(result.clean.part10())))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_name_and_id_become_one_pseudonym_and_the_syntax_stays(syntax: str) -> None:
+    out = clean(make(), syntax=syntax)
+
+    assert out.file_meta.TransferSyntaxUID == syntax
+    assert out.PatientID.startswith("DN-")
+    assert out.PatientName == out.PatientID
+    assert out.Modality == "CT"
+
+
+def test_uids_are_mapped_with_the_key_and_classes_stay() -> None:
+    out = clean(make())
+
+    assert out.SOPClassUID == CT
+    assert out.SOPInstanceUID == new_uid(KEYS.uid, "1.2.276.1.3")
+    assert out.file_meta.MediaStorageSOPInstanceUID == out.SOPInstanceUID
+    assert out.StudyInstanceUID == new_uid(KEYS.uid, "1.2.276.1.1")
+
+
+def test_references_still_resolve_after_cleaning_each_instance_alone() -> None:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = CT
+    reference.ReferencedSOPInstanceUID = "1.2.276.1.3"
+    other = make(SOPInstanceUID="1.2.276.1.4", ReferencedImageSequence=Sequence([reference]))
+
+    out = clean(other)
+
+    assert out.ReferencedImageSequence[0].ReferencedSOPInstanceUID == clean(make()).SOPInstanceUID
+    assert out.ReferencedImageSequence[0].ReferencedSOPClassUID == CT
+
+
+def test_dates_move_together_when_the_option_says_so() -> None:
+    out = clean(make(SeriesDate="20040120", PatientBirthDate="19700101"), LONGITUDINAL)
+
+    assert out.StudyDate != "20040119"
+    assert int(out.SeriesDate) - int(out.StudyDate) in {1, 70, 71, 72, 73, 8870}
+    assert out.StudyTime == "072730"
+    assert out.PatientBirthDate == ""
+    assert out.LongitudinalTemporalInformationModified == "MODIFIED"
+
+
+def test_basic_profile_leaves_no_date() -> None:
+    out = clean(make())
+
+    assert out.StudyDate == ""
+    assert out.LongitudinalTemporalInformationModified == "REMOVED"
+
+
+def test_marks_name_only_what_ran() -> None:
+    out = clean(make(DeidentificationMethod="by Jane's nurse"), LONGITUDINAL)
+
+    assert out.PatientIdentityRemoved == "YES"
+    assert [code.CodeValue for code in out.DeidentificationMethodCodeSequence] == ["113100", "113107"]
+    assert "nurse" not in str(out.DeidentificationMethod)
+
+
+def test_private_elements_are_removed_at_every_depth() -> None:
+    inner = Dataset()
+    inner.add_new(0x00090010, "LO", "ACME")
+    inner.add_new(0x00091001, "LO", "secret")
+    inner.CodeValue = "1"
+    ds = make(AnatomicRegionSequence=Sequence([inner]))
+    ds.add_new(0x00190010, "LO", "ACME")
+    ds.add_new(0x00191001, "PN", "Doe^Jane")
+
+    out = clean(ds)
+
+    assert not [element for element in out.iterall() if element.tag.is_private]
+    assert out.AnatomicRegionSequence[0].CodeValue == "1"
+
+
+def test_kept_text_that_names_the_patient_is_replaced() -> None:
+    out = clean(make(Manufacturer="DOE Imaging", ManufacturerModelName="Scan 3000"))
+
+    assert out.Manufacturer == "REMOVED"
+    assert out.ManufacturerModelName == "Scan 3000"
+
+
+def test_defined_term_that_is_also_a_name_stays() -> None:
+    out = clean(make(PatientName="Head^Phantom", BodyPartExamined="HEAD"))
+
+    assert out.BodyPartExamined == "HEAD"
+
+
+def test_overlay_goes_with_all_its_group() -> None:
+    ds = make()
+    ds.add_new(0x60000010, "US", 8)
+    ds.add_new(0x60000011, "US", 8)
+    ds.add_new(0x60000022, "LO", "drawn by Doe")
+    ds.add_new(0x60003000, "OW", b"\xff" * 8)
+
+    assert not [element for element in clean(ds) if element.tag.group == 0x6000]
+
+
+def test_pixel_data_passes_bit_for_bit() -> None:
+    pixels = bytes(range(256)) * 2
+    out = clean(make(Rows=16, Columns=16, BitsAllocated=16, PixelData=pixels))
+
+    assert out.PixelData == pixels
+
+
+def test_same_input_and_key_give_equal_bytes() -> None:
+    one = deidentify(encode(make()), LONGITUDINAL).clean.chunks
+    two = deidentify(encode(make()), LONGITUDINAL).clean.chunks
+
+    assert b"".join(one) == b"".join(two)
+
+
+def test_source_is_unchanged() -> None:
+    instance = encode(make())
+    before = bytes(instance.data)
+    deidentify(instance, LONGITUDINAL)
+
+    assert bytes(instance.data) == before
+
+
+def test_two_nameless_patients_do_not_share_a_pseudonym() -> None:
+    one = clean(make(PatientID="", PatientName=""))
+    two = clean(make(PatientID="", PatientName="", StudyInstanceUID="1.2.276.9.9"))
+
+    assert one.PatientID != two.PatientID
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"SOPInstanceUID": ""}, Reason.MISSING_UID),
+        ({"SOPClassUID": "1.2.3.4"}, Reason.UNSUPPORTED_SOP_CLASS),
+    ],
+)
+def test_instance_without_a_known_identity_is_refused(attributes: dict[str, str], reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        clean(make(**attributes))
+    assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("options", "attributes"),
+    [
+        (("clean_pixel_data",), {"BitsAllocated": 8, "PixelData": b"\0\0"}),
+        (("clean_descriptors",), {"StudyDescription": "head of Jane"}),
+        (("clean_recognizable_visual_features",), {"BitsAllocated": 8, "PixelData": b"\0\0"}),
+    ],
+)
+def test_option_without_its_step_refuses_what_needs_it(options: tuple[str, ...], attributes: dict[str, object]) -> None:
+    with pytest.raises(Refused) as refused:
+        clean(make(**attributes), Context(Profile.from_options("wish", options), KEYS))
+    assert refused.value.reason is Reason.STEP_UNAVAILABLE
+
+
+def test_option_without_its_step_lets_pass_what_does_not_need_it() -> None:
+    out = clean(make(StudyDescription=""), Context(Profile.from_options("wish", ("clean_descriptors",)), KEYS))
+
+    assert "StudyDescription" in out
+
+
+def test_explain_names_every_element_with_its_source() -> None:
+    findings = explain(encode(make(Manufacturer="ACME")), BASIC)
+    by_tag = {finding.path: finding for finding in findings}
+
+    assert by_tag[(0x00100010,)].action == "Z"
+    assert by_tag[(0x00080070,)].action == "K"
+    assert all(finding.source for finding in findings)
