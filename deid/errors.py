@@ -36,7 +36,7 @@ class DeidError(Exception):
 
 
 class Refused(DeidError):
-    """This instance cannot be cleaned with certainty; it belongs in quarantine."""
+    """The instance cannot be cleaned with certainty; it belongs in quarantine."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         """Keep `reason`; `detail` names tags, codes or counts, never a value."""

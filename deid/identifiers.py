@@ -6,14 +6,15 @@ Nothing here is ever logged, reported or pickled; the values live as long as the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import permutations
 
 from deid.elements.uids import is_well_known
 from deid.encoding.element import DataSet, Element
 from deid.encoding.text import decode_lenient, encodings
-from deid.needles import Kind, Needles
+from deid.needles import Kind, Needle, Needles, make_needle
 
 SHORTEST_NAME_PART = 3
 SHORTEST_CODE = 4
@@ -105,7 +106,8 @@ _EMPTY_WORDS = frozenset(
     }
 )
 _WORDS = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
-_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_DATE = re.compile(r"\d{8}")
+_FIRST_BEYOND_LATIN = 0x0250
 
 
 @dataclass(slots=True, repr=False)
@@ -125,7 +127,7 @@ class Identifiers:
 
     def __repr__(self) -> str:
         """Say how many, never which."""
-        return f"<{len(self.needles.by_form)} identifiers>"
+        return f"<{len(self.needles)} identifiers>"
 
 
 def harvest(data_set: DataSet, is_kept: Callable[[int, str, int], bool]) -> Identifiers:
@@ -141,10 +143,12 @@ def harvest(data_set: DataSet, is_kept: Callable[[int, str, int], bool]) -> Iden
     """
     found = Identifiers()
     for parent, owner, element in _leaves(data_set, 0):
-        collect = _COLLECT_BY_VR.get(element.vr, _collect_text)
-        identifies = element.vr in _COLLECT_BY_VR or element.tag in _CODES or element.tag in _PHRASES
-        if identifies and not is_kept(element.tag, element.vr, parent):
-            collect(found, element, owner.charset)
+        forms_of = _FORMS_BY_VR.get(element.vr) or _FORMS_BY_TAG.get(element.tag)
+        if forms_of is not None and not is_kept(element.tag, element.vr, parent):
+            value = bytes(element.value)  # type: ignore[arg-type]  # a leaf
+            found.needles.update(forms_of(value, element.vr, owner.charset))
+            if element.vr in _DATE_VRS:
+                found.dates.update(_days_in(value))
     return found
 
 
@@ -157,81 +161,92 @@ def _leaves(data_set: DataSet, parent: int) -> Iterator[tuple[int, DataSet, Elem
             yield parent, data_set, element
 
 
-def _collect_uid(found: Identifiers, element: Element, charset: tuple[str, ...]) -> None:
-    del charset
-    for part in bytes(_leaf(element)).decode("latin-1").split("\\"):
-        uid = part.strip(" \0")
-        if len(uid) > SHORTEST_CODE and not is_well_known(uid):
-            found.needles.add(Kind.UID, uid, ())
+def _needles(forms: Iterable[tuple[Kind, str]], codecs: tuple[str, ...] = ()) -> tuple[Needle, ...]:
+    made = (make_needle(kind, text, codecs) for kind, text in dict.fromkeys(forms))
+    return tuple(needle for needle in made if needle is not None)
 
 
-def _collect_date(found: Identifiers, element: Element, charset: tuple[str, ...]) -> None:
-    del charset
-    for part in bytes(_leaf(element)).decode("latin-1").split("\\"):
+# The instances of a series repeat the same values; their forms are worked out once.
+_remembered = lru_cache(maxsize=4096)
+
+
+@_remembered
+def _forms_of_uids(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    del vr, charset
+    uids = (part.strip(" \0") for part in value.decode("latin-1").split("\\"))
+    return _needles((Kind.UID, uid) for uid in uids if len(uid) > SHORTEST_CODE and not is_well_known(uid))
+
+
+@_remembered
+def _forms_of_dates(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    del vr, charset
+    return _needles((Kind.DATE, form) for day in _days_in(value) for form in _written_forms(day))
+
+
+def _days_in(value: bytes) -> Iterator[str]:
+    for part in value.decode("latin-1").split("\\"):
         match = _DATE.match(part.strip(" \0").replace(".", ""))
-        if match is not None and match.group() not in found.dates:
-            found.dates.add(match.group())
-            year, month, day = match.groups()
-            for form in _written_forms(year, month, day):
-                found.needles.add(Kind.DATE, form, ())
+        if match is not None:
+            yield match.group()
 
 
-def _written_forms(year: str, month: str, day: str) -> tuple[str, ...]:
-    return (
-        f"{year}{month}{day}",
-        *(sep.join((year, month, day)) for sep in "-./ "),
-        *(sep.join((day, month, year)) for sep in "-./ "),
-        *(sep.join((month, day, year)) for sep in "-./ "),
-    )
+def _written_forms(date: str) -> tuple[str, ...]:
+    year, month, day = date[:4], date[4:6], date[6:]
+    orders = ((year, month, day), (day, month, year), (month, day, year))
+    return (date, *(separator.join(order) for separator in "-./ " for order in orders))
 
 
-def _collect_names(found: Identifiers, element: Element, charset: tuple[str, ...]) -> None:
-    value, codecs = _decoded(element, charset)
-    for name in value.split("\\"):
-        for group in name.split("="):
-            _collect_name(found, group.strip(" \0"), codecs)
+@_remembered
+def _forms_of_names(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    text, _ = decode_lenient(value, vr, charset)
+    groups = (group.strip(" \0") for name in text.split("\\") for group in name.split("="))
+    return _needles((form for group in groups for form in _forms_of_name(group)), encodings(charset))
 
 
-def _collect_name(found: Identifiers, group: str, codecs: tuple[str, ...]) -> None:
+def _forms_of_name(group: str) -> Iterator[tuple[Kind, str]]:
     parts = [part for part in _WORDS.findall(group) if part.casefold() not in _TITLES | _EMPTY_WORDS]
     parts = parts[:MOST_PARTS]
     alone = {part for part in parts if len(part) >= _shortest_part(part) and not part.isdigit()}
-    for part in alone:
-        found.needles.add(Kind.NAME_PART, part, codecs)
+    for part in parts:
+        if part in alone:
+            yield Kind.NAME_PART, part
     for pair in permutations(parts, 2):
         if len("".join(pair)) >= SHORTEST_CODE:
-            found.needles.add(Kind.NAME, "".join(pair), codecs)
+            yield Kind.NAME, "".join(pair)
             if not alone.issuperset(pair):  # else a part alone is found anyway
-                found.needles.add(Kind.NAME, " ".join(pair), codecs)
+                yield Kind.NAME, " ".join(pair)
 
 
 def _shortest_part(part: str) -> int:
     """Return how long a part must be to be looked for alone; an ideograph or syllable says more than a letter."""
-    return SHORTEST_NAME_PART if ord(max(part)) < 0x0250 else 2
+    return SHORTEST_NAME_PART if ord(max(part)) < _FIRST_BEYOND_LATIN else 2
 
 
-def _collect_text(found: Identifiers, element: Element, charset: tuple[str, ...]) -> None:
-    value, codecs = _decoded(element, charset)
-    kind, shortest = (Kind.PHRASE, SHORTEST_PHRASE) if element.tag in _PHRASES else (Kind.CODE, SHORTEST_CODE)
-    for part in value.split("\\"):
-        text = part.strip(" \0")
-        if len(text) >= shortest and text.casefold() not in _EMPTY_WORDS and any(map(str.isalnum, text)):
-            found.needles.add(kind, text, codecs)
+@_remembered
+def _forms_of_codes(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    return _forms_of_text(Kind.CODE, SHORTEST_CODE, decode_lenient(value, vr, charset)[0], charset)
 
 
-def _decoded(element: Element, charset: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    text, _ = decode_lenient(_leaf(element), element.vr, charset)
-    return text, encodings(charset)
+@_remembered
+def _forms_of_phrases(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    return _forms_of_text(Kind.PHRASE, SHORTEST_PHRASE, decode_lenient(value, vr, charset)[0], charset)
 
 
-def _leaf(element: Element) -> bytes | memoryview:
-    assert isinstance(element.value, bytes | memoryview)  # noqa: S101  `_leaves` yields nothing else
-    return element.value
+def _forms_of_text(kind: Kind, shortest: int, text: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    parts = (part.strip(" \0") for part in text.split("\\"))
+    wanted = (part for part in parts if len(part) >= shortest and part.casefold() not in _EMPTY_WORDS)
+    return _needles(((kind, part) for part in wanted), encodings(charset))
 
 
-_COLLECT_BY_VR: dict[str, Callable[[Identifiers, Element, tuple[str, ...]], None]] = {
-    "PN": _collect_names,
-    "UI": _collect_uid,
-    "DA": _collect_date,
-    "DT": _collect_date,
+_FormsOf = Callable[[bytes, str, "tuple[str, ...]"], "tuple[Needle, ...]"]
+
+_FORMS_BY_VR: dict[str, _FormsOf] = {
+    "PN": _forms_of_names,
+    "UI": _forms_of_uids,
+    "DA": _forms_of_dates,
+    "DT": _forms_of_dates,
+}
+_FORMS_BY_TAG: dict[int, _FormsOf] = {
+    **dict.fromkeys(_CODES, _forms_of_codes),
+    **dict.fromkeys(_PHRASES, _forms_of_phrases),
 }

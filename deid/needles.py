@@ -7,7 +7,7 @@ wherever the identifier is, and, only if it is, an exact comparison word by word
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -91,11 +91,11 @@ def _encoded_forms(text: str, codecs: Iterable[str]) -> set[bytes]:
 class Needles:
     """All needles of one instance, each form once."""
 
-    by_form: dict[tuple[Kind, str], Needle] = field(default_factory=dict)
+    _by_id: dict[int, Needle] = field(default_factory=dict)  # equal values share one needle, made once
 
     def __repr__(self) -> str:
         """Say how many, never which."""
-        return f"<{len(self.by_form)} needles>"
+        return f"<{len(self._by_id)} needles>"
 
     def __reduce__(self) -> str:
         """Refuse to be pickled: identifiers stay in the process that read them."""
@@ -104,14 +104,32 @@ class Needles:
 
     def add(self, kind: Kind, text: str, codecs: Iterable[str] = ()) -> None:
         """Add one form of an identifier."""
-        if (kind, text) not in self.by_form:
-            needle = make_needle(kind, text, codecs)
-            if needle is not None:
-                self.by_form[kind, text] = needle
+        needle = make_needle(kind, text, codecs)
+        if needle is not None:
+            self.update((needle,))
+
+    def update(self, needles: Iterable[Needle]) -> None:
+        """Add forms that are made already."""
+        for needle in needles:
+            self._by_id[id(needle)] = needle
+
+    def __iter__(self) -> Iterator[Needle]:
+        """Iterate over the needles."""
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        """Count the needles."""
+        return len(self._by_id)
 
     def possible_in(self, data: bytes) -> list[Needle]:
         """Return the needles one of whose probes is in `data`, whose ASCII letters must be lower-cased."""
-        return [needle for needle in self.by_form.values() if any(probe in data for probe in needle.probes)]
+        found: list[Needle] = []
+        for needle in self._by_id.values():
+            for probe in needle.probes:
+                if probe in data:
+                    found.append(needle)
+                    break
+        return found
 
 
 def lies_in(needle: Needle, text: str, text_words: str) -> bool:

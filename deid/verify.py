@@ -14,13 +14,13 @@ from deid.encoding.reader import Limits, read_data_set
 from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers
 from deid.needles import Kind, Needle
+from deid.runs import SHORTEST_RUN_BYTES, text_runs
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
 
-SHORTEST_IN_BINARY_BYTES = 6
 _BLOCK_BYTES = 1 << 20
 _OWN_UID_ROOT = "2.25."
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
-_KINDS_IN_PIXELS = frozenset({Kind.NAME_PART, Kind.NAME, Kind.CODE})
+_KINDS_IN_PIXELS = frozenset({Kind.NAME_PART, Kind.CODE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def _source_uid(candidates: list[Needle], value: bytes) -> Needle | None:
 def _in_binary(candidates: list[Needle], value: bytes) -> Needle | None:
     lowered = value.lower()
     for needle in candidates:
-        is_long = needle.kind is not Kind.DATE and _shortest(needle) >= SHORTEST_IN_BINARY_BYTES
+        is_long = needle.kind is not Kind.DATE and _shortest(needle) >= SHORTEST_RUN_BYTES
         if is_long and any(probe in lowered for probe in needle.probes):
             return needle
     return None
@@ -127,15 +127,16 @@ def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> Non
     """Look for the longer names and IDs in pixel data, where a comment or padding could carry them."""
     wanted = [
         needle
-        for needle in identifiers.needles.by_form.values()
-        if needle.kind in _KINDS_IN_PIXELS
-        and needle.kind is not Kind.NAME
-        and _shortest(needle) >= SHORTEST_IN_BINARY_BYTES
+        for needle in identifiers.needles
+        if needle.kind in _KINDS_IN_PIXELS and _shortest(needle) >= SHORTEST_RUN_BYTES
     ]
-    probes = {probe for needle in wanted for probe in needle.probes}
+    if not wanted:
+        return
     for element in pixels:
         for buffer in _buffers(element):
-            _verify_buffer(element, buffer, probes, wanted)
+            needle = _in_bulk(wanted, buffer)
+            if needle is not None:
+                raise _refusal(element, needle)
 
 
 def _buffers(element: Element) -> list[Buffer]:
@@ -144,13 +145,17 @@ def _buffers(element: Element) -> list[Buffer]:
     return [] if isinstance(element.value, list) else [element.value]
 
 
-def _verify_buffer(element: Element, buffer: Buffer, probes: set[bytes], wanted: list[Needle]) -> None:
-    overlap = max(map(len, probes), default=0)
+def _in_bulk(wanted: list[Needle], buffer: Buffer) -> Needle | None:
+    """Find a needle in a large value, block by block, looking closer only where letters or digits follow each other."""
+    every_probe_is_ascii = all(probe.isascii() for needle in wanted for probe in needle.probes)
+    overlap = max(len(probe) for needle in wanted for probe in needle.probes)
     for start in range(0, len(buffer), _BLOCK_BYTES):
         block = bytes(buffer[start : start + _BLOCK_BYTES + overlap])
-        for probe in probes:
-            if probe in block or probe.upper() in block or probe.title() in block:
-                raise _refusal(element, next(needle for needle in wanted if probe in needle.probes))
+        for text in text_runs(block) if every_probe_is_ascii else [block]:
+            needle = _in_binary(wanted, text)
+            if needle is not None:
+                return needle
+    return None
 
 
 def _refusal(element: Element, needle: Needle) -> Refused:

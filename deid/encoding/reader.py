@@ -183,7 +183,7 @@ def inflate(data: Buffer, limits: Limits = _DEFAULT_LIMITS) -> memoryview:
         inflated += chunk
         if len(inflated) > most_bytes:
             raise Refused(Reason.TOO_LARGE, f"inflates to more than {most_bytes} bytes")
-    _check_trailer(inflater.unused_data + view[pos : pos + _GZIP_TRAILER.size], inflated)
+    _check_trailer(inflater.unused_data + view[pos : pos + _GZIP_TRAILER.size + 1], inflated)
     return memoryview(inflated).toreadonly()
 
 

@@ -1,6 +1,7 @@
 """Writing Data Sets (PS3.5 2024e Section 7 and Annex A): big values uncopied, small ones merged into few pieces.
 
-Sequences and items get defined lengths; no group lengths, no trailing padding.
+Sequences and items get defined lengths, but for private sequences with implicit VR; no group lengths, no trailing
+padding.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from deid.encoding.vr import (
     SHORT_VRS,
     SIGNED_BY_PIXEL_REPRESENTATION,
     TEXT_VRS,
+    implied_vr,
     swapped,
 )
 from deid.errors import Reason, Refused
@@ -170,6 +172,9 @@ class _Writer:
             value = element.value
             if isinstance(value, Fragments):
                 raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, "fragments in a syntax without them")
+            if isinstance(value, list) and implied_vr(tag) != "SQ":
+                total += self._open_sequence(tag, value)
+                continue
             index = len(parts)
             parts.append(b"")
             length = self._items(value, self.implicit) if isinstance(value, list) else self._leaf(element.vr, value)
@@ -177,6 +182,13 @@ class _Writer:
             parts[index] = header(tag >> 16, tag & 0xFFFF, length)
             total += length + 8
         return total
+
+    def _open_sequence(self, tag: int, items: list[DataSet]) -> int:
+        """Write a sequence that no dictionary knows: with implicit VR only an undefined length tells what it is."""
+        self._parts.append(self._item(tag >> 16, tag & 0xFFFF, UNDEFINED_LENGTH))
+        length = self._items(items, self.implicit)
+        self._parts.append(self._item(SEQUENCE_DELIMITATION >> 16, SEQUENCE_DELIMITATION & 0xFFFF, 0))
+        return length + 16
 
     def _uncommon(self, element: Element) -> int:
         """Write an element with a 32-bit length and explicit VR; return its length in bytes."""
