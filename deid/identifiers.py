@@ -79,12 +79,8 @@ _TITLES = frozenset(
         "jr",
         "sr",
         "rn",
-        "do",
         "frau",
         "herr",
-        "hon",
-        "rev",
-        "sir",
         "med",
     }
 )

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from deid.encoding.element import DataSet, Element
+from deid.identifiers import harvest
+from deid.needles import Kind
+
+
+def forms(vr: str, value: bytes, tag: int = 0x0010_0010, charset: tuple[str, ...] = ()) -> set[tuple[Kind, str]]:
+    data_set = DataSet({tag: Element(tag, vr, value)}, charset)
+    found = harvest(data_set, lambda tag, vr, parent: False)
+    return {(needle.kind, needle.words) for needle in found.needles}
+
+
+def test_every_part_and_every_joined_pair_of_a_name_is_looked_for() -> None:
+    found = forms("PN", b"Doe^Jane^Mary")
+
+    assert {(Kind.NAME_PART, part) for part in ("doe", "jane", "mary")} <= found
+    assert {(Kind.NAME, pair) for pair in ("janedoe", "doejane", "maryjane")} <= found
+
+
+def test_short_parts_are_looked_for_together_only() -> None:
+    found = forms("PN", b"Li^Do")
+
+    assert (Kind.NAME, "li do") in found
+    assert (Kind.NAME, "do li") in found
+    assert not [kind for kind, _ in found if kind is Kind.NAME_PART]
+
+
+def test_all_three_component_groups_are_looked_for() -> None:
+    value = "Yamada^Tarou=山田^太郎=やまだ^たろう".encode()
+    found = forms("PN", value, charset=("ISO_IR 192",))
+
+    assert {(Kind.NAME_PART, part) for part in ("yamada", "山田", "太郎", "やまだ")} <= found
+
+
+@pytest.mark.parametrize("value", [b"Dr^^^^MD", b"Anonymous", b"UNKNOWN^PATIENT", b"^^^^", b"123^456"])
+def test_titles_numbers_and_empty_names_are_not_identifiers(value: bytes) -> None:
+    assert not [form for kind, form in forms("PN", value) if kind is Kind.NAME_PART]
+
+
+def test_dates_are_looked_for_as_people_write_them() -> None:
+    found = forms("DA", b"19311224", tag=0x0010_0030)
+
+    assert {(Kind.DATE, "1931 12 24"), (Kind.DATE, "24 12 1931"), (Kind.DATE, "12 24 1931")} <= found
+
+
+def test_uids_of_the_standard_are_not_identifiers() -> None:
+    assert forms("UI", b"1.2.840.10008.5.1.4.1.1.2\0", tag=0x0008_0016) == set()
+    assert forms("UI", b"1.2.276.4.5\\1.2.840.10008.1.2", tag=0x0008_0018) == {(Kind.UID, "1.2.276.4.5")}
+
+
+def test_short_codes_are_not_looked_for() -> None:
+    assert forms("LO", b"7", tag=0x0010_0020) == set()
+    assert forms("LO", b"A-4711", tag=0x0010_0020) == {(Kind.CODE, "a 4711")}
+
+
+def test_identifiers_are_found_at_every_depth_and_in_private_elements() -> None:
+    inner = DataSet({0x0009_1001: Element(0x0009_1001, "PN", b"Smithers^Waylon")})
+    outer = DataSet({0x0040_0275: Element(0x0040_0275, "SQ", [inner])})
+    found = harvest(outer, lambda tag, vr, parent: False)
+
+    assert "smithers" in {needle.words for needle in found.needles}
+
+
+def test_identifiers_do_not_show_in_a_repr() -> None:
+    data_set = DataSet({0x0010_0010: Element(0x0010_0010, "PN", b"Doe^Jane")})
+    found = harvest(data_set, lambda tag, vr, parent: False)
+
+    assert "oe" not in repr(found) + repr(found.needles) + "".join(map(repr, found.needles))
