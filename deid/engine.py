@@ -29,6 +29,7 @@ from deid.encoding.writer import write_data_set
 from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers, harvest
 from deid.instance import CleanInstance, Instance
+from deid.pixels.frames import rebuild_pixel_data
 from deid.profile import Action, Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
@@ -155,6 +156,10 @@ def _clean_elements(work: _Work) -> None:
     work.counts = cleaner.counts
 
 
+def _rebuild_pixels(work: _Work) -> None:
+    rebuild_pixel_data(work.clean, transfer_syntax(work.instance.transfer_syntax))
+
+
 def _encode_and_verify(work: _Work) -> None:
     """Encode what will be sent, and look at those bytes."""
     syntax = transfer_syntax(work.instance.transfer_syntax)
@@ -190,4 +195,10 @@ def _clean_instance(work: _Work) -> CleanInstance:
     )
 
 
-STEPS: tuple[Callable[[_Work], None], ...] = (_refuse_missing_steps, _harvest, _clean_elements, _encode_and_verify)
+STEPS: tuple[Callable[[_Work], None], ...] = (
+    _refuse_missing_steps,
+    _harvest,
+    _clean_elements,
+    _rebuild_pixels,
+    _encode_and_verify,
+)

@@ -18,6 +18,7 @@ from deid.runs import SHORTEST_RUN_BYTES, text_runs
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
 
 _BLOCK_BYTES = 1 << 20
+_SHORTEST_NUMBER_IN_PIXELS_BYTES = 9
 _OWN_UID_ROOT = "2.25."
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
 _KINDS_IN_PIXELS = frozenset({Kind.NAME_PART, Kind.CODE})
@@ -128,7 +129,7 @@ def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> Non
     wanted = [
         needle
         for needle in identifiers.needles
-        if needle.kind in _KINDS_IN_PIXELS and _shortest(needle) >= SHORTEST_RUN_BYTES
+        if needle.kind in _KINDS_IN_PIXELS and _shortest(needle) >= _shortest_in_pixels(needle)
     ]
     if not wanted:
         return
@@ -137,6 +138,11 @@ def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> Non
             needle = _in_bulk(wanted, buffer)
             if needle is not None:
                 raise _refusal(element, needle)
+
+
+def _shortest_in_pixels(needle: Needle) -> int:
+    """Return how long a probe must be: a grey gradient of eight bits reads 123456 now and then."""
+    return _SHORTEST_NUMBER_IN_PIXELS_BYTES if needle.words.replace(" ", "").isdigit() else SHORTEST_RUN_BYTES
 
 
 def _buffers(element: Element) -> list[Buffer]:

@@ -199,7 +199,8 @@ def decode_lenient(value: Buffer, vr: str, charset: tuple[str, ...]) -> tuple[st
             return _decoded(data, known, frozenset(), strict=False), True
         except UnicodeError:
             pass
-    codecs = ("shift_jis", "utf_8") if any("13" in term for term in charset) else ("utf_8",)
+    japanese = known is not None and _BY_NUMBER[13] in known.declared
+    codecs = ("shift_jis", "utf_8") if japanese else ("utf_8",)
     for codec in codecs:
         try:
             return data.decode(codec), True
@@ -237,11 +238,11 @@ def _run(
     delimiters: frozenset[str],
 ) -> tuple[str, _Repertoire | None]:
     """Decode bytes between escape sequences; return the text, and what is left in G1."""
-    if lower.width == 2:
-        return _double(run, lower), upper
     parts: list[str] = []
     for low, high in _LOW_OR_HIGH.findall(run):
-        if low:
+        if low and lower.width == 2:
+            parts.append(_double(low, lower))
+        elif low:
             text = low.decode("ascii")
             if not delimiters.isdisjoint(text):
                 upper = initial
@@ -252,7 +253,7 @@ def _run(
 
 
 def _double(run: bytes, lower: _Repertoire) -> str:
-    """Decode two-byte characters in G0; a space or a control character between them is itself."""
+    """Decode two-byte characters in G0."""
     if len(run) % 2 or min(run) < 0x21 or max(run) > 0x7E:
         raise UnicodeError("not of two-byte characters")
     return (lower.escape + run).decode(lower.codec)

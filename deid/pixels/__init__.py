@@ -1,0 +1,1 @@
+"""Pixel Data: what of it is image, and what else lies in its bytes."""

@@ -1,0 +1,229 @@
+"""Pixel Data rebuilt: exactly the frames, nothing beside, between or after them (PS3.5 Section 8 and Annex A.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from deid.encoding.element import Buffer, DataSet, Element, Fragments
+from deid.encoding.syntax import TransferSyntax
+from deid.errors import Reason, Refused
+from deid.pixels.jpeg import strip_jpeg
+from deid.pixels.jpeg2000 import strip_jpeg2000
+
+PIXEL_DATA = 0x7FE0_0010
+EXTENDED_OFFSET_TABLE = 0x7FE0_0001
+EXTENDED_OFFSET_TABLE_LENGTHS = 0x7FE0_0002
+
+_SAMPLES, _PHOTOMETRIC, _FRAMES = 0x0028_0002, 0x0028_0004, 0x0028_0008
+_ROWS, _COLUMNS = 0x0028_0010, 0x0028_0011
+_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _REPRESENTATION = 0x0028_0100, 0x0028_0101, 0x0028_0102, 0x0028_0103
+_PADDING_VALUE = 0x0028_0120
+_BITS_BY_TAG = {0x7FE0_0008: 32, 0x7FE0_0009: 64}  # Float and Double Float Pixel Data
+_ITEM_HEADER_BYTES = 8
+_LARGEST_BASIC_OFFSET = 0xFFFFFFFF
+
+# What may be stripped by syntax; others' frames hold no comments (RLE) or can't be told apart from image (video).
+_JPEG = frozenset(
+    f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 52, 53, 54, 55, 56, 57, 58, 59, *range(60, 67), 70, 80, 81)
+)
+_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """The attributes of the Image Pixel module that say how long the pixels are (PS3.3 Section C.7.6.3)."""
+
+    rows: int
+    columns: int
+    samples: int
+    frames: int
+    bits_allocated: int
+    bits_stored: int
+    high_bit: int
+    is_signed: bool
+    is_subsampled: bool
+    padding_value: int | None
+
+    @classmethod
+    def of(cls, data_set: DataSet, syntax: TransferSyntax) -> Format | None:
+        """Read them from a Data Set; None if one that is needed is missing."""
+        number = _Numbers(data_set, "little" if syntax.little_endian else "big")
+        rows, columns = number.unsigned(_ROWS), number.unsigned(_COLUMNS)
+        allocated = number.unsigned(_BITS_ALLOCATED)
+        if not rows or not columns or not allocated:
+            return None
+        stored = number.unsigned(_BITS_STORED) or allocated
+        return cls(
+            rows=rows,
+            columns=columns,
+            samples=number.unsigned(_SAMPLES) or 1,
+            frames=number.frames(),
+            bits_allocated=allocated,
+            bits_stored=stored,
+            high_bit=stored - 1 if (high := number.unsigned(_HIGH_BIT)) is None else high,
+            is_signed=number.unsigned(_REPRESENTATION) == 1,
+            is_subsampled=number.text(_PHOTOMETRIC) in {"YBR_FULL_422", "YBR_PARTIAL_422"},
+            padding_value=number.unsigned(_PADDING_VALUE),
+        )
+
+    def size_bytes(self, bits: int) -> int:
+        """Return the length of all frames with `bits` per sample, without padding."""
+        samples = self.rows * self.columns * self.frames * self.samples
+        if self.is_subsampled:
+            samples = samples * 2 // 3
+        return (samples * bits + 7) // 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    data_set: DataSet
+    byte_order: str
+
+    def _value(self, tag: int) -> bytes:
+        element = self.data_set.elements.get(tag)
+        return bytes(element.value) if element is not None and isinstance(element.value, bytes | memoryview) else b""
+
+    def unsigned(self, tag: int) -> int | None:
+        value = self._value(tag)[:2]
+        return int.from_bytes(value, self.byte_order) if len(value) == 2 else None  # type: ignore[arg-type]
+
+    def text(self, tag: int) -> str:
+        return self._value(tag).decode("latin-1").strip(" \0")
+
+    def frames(self) -> int:
+        text = self.text(_FRAMES)
+        return int(text) if text.isdigit() and int(text) else 1
+
+
+def rebuild_pixel_data(data_set: DataSet, syntax: TransferSyntax) -> None:
+    """Replace the Pixel Data of a clean Data Set by its frames alone.
+
+    Parameters
+    ----------
+    data_set
+        changed in place
+    syntax
+        its transfer syntax
+
+    Raises
+    ------
+    Refused
+        TRUNCATED, if there are fewer bytes than the frames need; MALFORMED, if compressed frames can't be told apart
+    """
+    form = Format.of(data_set, syntax)
+    for tag in (PIXEL_DATA, *_BITS_BY_TAG):
+        element = data_set.elements.get(tag)
+        if element is None or form is None:
+            continue
+        if isinstance(element.value, Fragments):
+            _rebuild_fragments(data_set, element.value, form.frames, syntax)
+        elif isinstance(element.value, bytes | memoryview):
+            element = Element(tag, element.vr, _native(element.value, form, syntax, _BITS_BY_TAG.get(tag)))
+            data_set.elements[tag] = element
+
+
+def _native(value: Buffer, form: Format, syntax: TransferSyntax, float_bits: int | None) -> Buffer:
+    size_bytes = form.size_bytes(float_bits or form.bits_allocated)
+    if not syntax.little_endian:
+        size_bytes += size_bytes % 2  # in big endian words the padding byte lies before the last one
+    if len(value) < size_bytes:
+        raise Refused(Reason.TRUNCATED, f"(7FE0,0010) has {len(value)} of {size_bytes} bytes")
+    exact = memoryview(value)[:size_bytes]
+    return exact if float_bits else _without_unused_bits(exact, form, syntax)
+
+
+def _without_unused_bits(value: memoryview, form: Format, syntax: TransferSyntax) -> Buffer:
+    """Clear the bits above and below the stored ones, where an overlay or anything else could hide.
+
+    The bits above a signed value repeat its sign; a value that equals the Pixel Padding Value stays.
+    """
+    bits = form.bits_allocated
+    if bits not in {8, 16, 32} or form.bits_stored >= bits or form.high_bit >= bits:
+        return value
+    order = "<" if syntax.little_endian else ">"
+    stored = np.frombuffer(value, dtype=f"{order}u{bits // 8}")
+    low_bit = max(form.high_bit + 1 - form.bits_stored, 0)
+    mask = (1 << (form.high_bit + 1)) - (1 << low_bit)
+    if not form.is_signed and int(np.bitwise_or.reduce(stored)) & ~mask == 0:
+        return value
+    clean = stored & stored.dtype.type(mask)
+    if form.is_signed:
+        sign = (clean >> stored.dtype.type(form.high_bit)) & stored.dtype.type(1)
+        above = ((1 << bits) - 1) ^ ((1 << (form.high_bit + 1)) - 1)
+        clean |= sign * stored.dtype.type(above)
+    if form.padding_value is not None:
+        clean = np.where(stored == form.padding_value, stored, clean)
+    return value if np.array_equal(clean, stored) else clean.astype(stored.dtype).tobytes()
+
+
+def _rebuild_fragments(data_set: DataSet, fragments: Fragments, frames: int, syntax: TransferSyntax) -> None:
+    strip = _strip_for(syntax.uid)
+    if strip is None:
+        return
+    clean = [strip(frame) for frame in _frames(fragments, frames)]
+    items: list[Buffer] = [frame + b"\0" * (len(frame) % 2) for frame in clean]
+    offsets = b""
+    if EXTENDED_OFFSET_TABLE in data_set.elements:
+        _write_extended_offsets(data_set, items, clean)
+    elif len(fragments.offsets):
+        offsets = _basic_offsets(items)
+    element = data_set.elements[PIXEL_DATA]
+    data_set.elements[PIXEL_DATA] = Element(PIXEL_DATA, element.vr, Fragments(offsets, items))
+
+
+def _strip_for(syntax_uid: str) -> Callable[[bytes], bytes] | None:
+    if syntax_uid in _JPEG:
+        return strip_jpeg
+    return strip_jpeg2000 if syntax_uid in _JPEG_2000 else None
+
+
+def _frames(fragments: Fragments, frames: int) -> list[bytes]:
+    """Join the fragments of each frame (PS3.5 Section A.4)."""
+    items = fragments.items
+    if len(items) == frames:
+        return [bytes(item) for item in items]
+    if frames == 1:
+        return [b"".join(items)]
+    starts = _frame_starts(fragments)
+    if len(starts) != frames:
+        raise Refused(Reason.MALFORMED, f"(7FE0,0010) {len(items)} fragments for {frames} frames")
+    ends = [*starts[1:], len(items)]
+    return [b"".join(items[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _frame_starts(fragments: Fragments) -> list[int]:
+    """Return the index of each frame's first fragment: by the Basic Offset Table, else by the start of a stream."""
+    table = bytes(fragments.offsets)
+    if table and len(table) % 4 == 0:
+        index_by_offset, offset = {}, 0
+        for index, item in enumerate(fragments.items):
+            index_by_offset[offset] = index
+            offset += _ITEM_HEADER_BYTES + len(item)
+        offsets = np.frombuffer(table, dtype="<u4").tolist()
+        if all(offset in index_by_offset for offset in offsets):
+            return [index_by_offset[offset] for offset in offsets]
+    return [index for index, item in enumerate(fragments.items) if bytes(item[:2]) in {b"\xff\xd8", b"\xff\x4f"}]
+
+
+def _offsets(items: list[Buffer]) -> list[int]:
+    out, offset = [], 0
+    for item in items:
+        out.append(offset)
+        offset += _ITEM_HEADER_BYTES + len(item)
+    return out
+
+
+def _basic_offsets(items: list[Buffer]) -> bytes:
+    offsets = _offsets(items)
+    if offsets[-1] > _LARGEST_BASIC_OFFSET:
+        return b""
+    return np.array(offsets, dtype="<u4").tobytes()
+
+
+def _write_extended_offsets(data_set: DataSet, items: list[Buffer], frames: list[bytes]) -> None:
+    values = {EXTENDED_OFFSET_TABLE: _offsets(items), EXTENDED_OFFSET_TABLE_LENGTHS: [len(frame) for frame in frames]}
+    for tag, numbers in values.items():
+        data_set.elements[tag] = Element(tag, "OV", np.array(numbers, dtype="<u8").tobytes())

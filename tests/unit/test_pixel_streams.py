@@ -1,0 +1,194 @@
+"""What isn't image goes from compressed frames and around native ones; every pixel stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deid.encoding.element import DataSet, Element, Fragments
+from deid.encoding.syntax import transfer_syntax
+from deid.errors import Reason, Refused
+from deid.pixels.frames import EXTENDED_OFFSET_TABLE, PIXEL_DATA, rebuild_pixel_data
+from deid.pixels.jpeg import strip_jpeg
+from deid.pixels.jpeg2000 import strip_jpeg2000
+
+EXPLICIT, BIG_ENDIAN = transfer_syntax("1.2.840.10008.1.2.1"), transfer_syntax("1.2.840.10008.1.2.2")
+JPEG, JPEG_2000 = transfer_syntax("1.2.840.10008.1.2.4.50"), transfer_syntax("1.2.840.10008.1.2.4.90")
+
+SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\xff\x00\xff\xd0\x34"
+TABLES = b"\xff\xdb\x00\x04\x00\x10"
+BARE = b"\xff\xd8" + TABLES + SCAN + b"\xff\xd9"
+
+
+def segment(code: int, payload: bytes) -> bytes:
+    return bytes((0xFF, code)) + (len(payload) + 2).to_bytes(2) + payload
+
+
+def test_stream_without_extras_is_returned_as_it_is() -> None:
+    assert strip_jpeg(BARE) is BARE
+    assert strip_jpeg(BARE + b"\0") == BARE + b"\0"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        segment(0xFE, b"JANE DOE"),
+        segment(0xE1, b"Exif\0\0JANE DOE"),
+        segment(0xED, b"x"),
+        b"\xff\xff" + segment(0xFE, b"a")[1:],
+    ],
+)
+def test_comments_and_application_segments_go_wherever_they_stand(extra: bytes) -> None:
+    assert strip_jpeg(b"\xff\xd8" + extra + BARE[2:]).replace(b"\xff\xff", b"\xff") in {
+        BARE,
+        b"\xff\xd8\xff" + BARE[3:],
+    }
+    assert strip_jpeg(BARE[:-2] + extra + b"\xff\xd9") == BARE or extra.startswith(b"\xff\xff")
+
+
+def test_bytes_after_the_end_go() -> None:
+    assert strip_jpeg(BARE + b"JANE DOE") == BARE
+    assert strip_jpeg(BARE + b"J") == BARE
+
+
+def test_segments_that_decoders_need_for_colours_stay_without_cargo() -> None:
+    jfif = segment(0xE0, b"JFIF\0\x01\x02\x00\x00\x01\x00\x01\x02\x01JANEDOEJANE")
+    adobe = segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01JANE")
+    out = strip_jpeg(b"\xff\xd8" + jfif + adobe + BARE[2:])
+
+    assert segment(0xE0, b"JFIF\0\x01\x02\x00\x00\x01\x00\x01\x00\x00") in out
+    assert segment(0xEE, b"Adobe\x00\x64\x00\x00\x00\x00\x01") in out
+    assert b"JANE" not in out
+
+
+@pytest.mark.parametrize(
+    "stream", [b"", b"\xff\xd8", BARE[:-2], BARE[:9], b"BM" + BARE, b"\xff\xd8\xff\xfe\xff\xff\x00"]
+)
+def test_what_is_no_jpeg_stream_is_refused(stream: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        strip_jpeg(stream)
+    assert refused.value.reason is Reason.MALFORMED
+
+
+def codestream(main: bytes = b"", part: bytes = b"", *, has_size: bool = True) -> bytes:
+    header, data = b"\xff\x4f" + segment(0x51, bytes(10)) + main, b"\xff\x93\x01\x02\x03"
+    size = 12 + len(part) + len(data) if has_size else 0
+    return header + b"\xff\x90\x00\x0a\x00\x00" + size.to_bytes(4) + b"\x00\x01" + part + data + b"\xff\xd9"
+
+
+COMMENT = segment(0x64, b"\x00\x01JANE DOE")
+
+
+def test_jpeg_2000_comments_go_from_main_and_tile_headers() -> None:
+    assert strip_jpeg2000(codestream(COMMENT)) == codestream()
+    assert strip_jpeg2000(codestream(COMMENT, COMMENT)) == codestream()
+    assert strip_jpeg2000(codestream(COMMENT, COMMENT, has_size=False)) == codestream(has_size=False)
+
+
+def test_jpeg_2000_tile_lengths_go_when_they_are_no_longer_true() -> None:
+    lengths = segment(0x55, b"\x00\x50\x00\x00\x00\x20")
+
+    assert strip_jpeg2000(codestream(lengths)) == codestream(lengths)
+    assert strip_jpeg2000(codestream(lengths, COMMENT)) == codestream()
+
+
+def test_jp2_file_is_unwrapped_and_its_boxes_go() -> None:
+    box = lambda kind, payload: (len(payload) + 8).to_bytes(4) + kind + payload  # noqa: E731
+    file = b"\0\0\0\x0cjP  \r\n\x87\n" + box(b"xml ", b"<name>JANE DOE</name>") + box(b"jp2c", codestream())
+
+    assert strip_jpeg2000(file) == codestream()
+
+
+def test_bytes_after_the_end_of_a_codestream_go() -> None:
+    assert strip_jpeg2000(codestream() + b"JANE") == codestream()
+    assert strip_jpeg2000(codestream() + b"\0") == codestream() + b"\0"
+
+
+@pytest.mark.parametrize(
+    "stream", [b"", b"\xff\x4f", codestream()[:-2], codestream()[:20], codestream()[:-4] + b"\xff\xd9"]
+)
+def test_what_is_no_codestream_is_refused(stream: bytes) -> None:
+    with pytest.raises(Refused):
+        strip_jpeg2000(stream)
+
+
+def image(value: bytes | Fragments, frames: int = 1, **bits: int) -> DataSet:
+    numbers = {
+        0x00280002: 1,
+        0x00280010: 4,
+        0x00280011: 4,
+        0x00280100: 16,
+        0x00280101: 12,
+        0x00280102: 11,
+        0x00280103: 0,
+    }
+    numbers |= {
+        {"stored": 0x00280101, "high": 0x00280102, "signed": 0x00280103, "padding": 0x00280120}[k]: v
+        for k, v in bits.items()
+    }
+    elements = {tag: Element(tag, "US", number.to_bytes(2, "little")) for tag, number in sorted(numbers.items())}
+    elements[0x00280008] = Element(0x00280008, "IS", str(frames).encode())
+    elements[PIXEL_DATA] = Element(PIXEL_DATA, "OW", value)
+    return DataSet(elements)
+
+
+def rebuilt(data_set: DataSet, syntax: object = EXPLICIT) -> bytes:
+    rebuild_pixel_data(data_set, syntax)  # type: ignore[arg-type]
+    return bytes(data_set.elements[PIXEL_DATA].value)  # type: ignore[arg-type]
+
+
+def test_bytes_after_the_last_frame_go() -> None:
+    assert rebuilt(image(bytes(64) + b"JANE DOE", frames=2)) == bytes(64)
+
+
+def test_too_few_bytes_are_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        rebuilt(image(bytes(62), frames=2))
+    assert refused.value.reason is Reason.TRUNCATED
+
+
+def test_bits_above_the_stored_ones_are_cleared() -> None:
+    pixels = np.arange(16, dtype="<u2") * 200
+
+    assert rebuilt(image((pixels | 0xA000).astype("<u2").tobytes())) == pixels.tobytes()
+    assert rebuilt(image(pixels.tobytes())) == pixels.tobytes()
+
+
+def test_sign_is_no_cargo_and_stays() -> None:
+    pixels = (np.arange(16, dtype="<i2") - 8) * 100
+
+    assert rebuilt(image(pixels.tobytes(), signed=1)) == pixels.tobytes()
+    assert rebuilt(image((pixels ^ 0x4000).astype("<i2").tobytes(), signed=1)) == pixels.tobytes()
+
+
+def test_padding_value_outside_the_stored_bits_stays() -> None:
+    pixels = np.array([63536, 1, 2, 3] * 4, dtype="<u2")
+
+    assert rebuilt(image(pixels.tobytes(), padding=63536)) == pixels.tobytes()
+
+
+def test_fragments_of_a_frame_are_joined_and_offsets_made_anew() -> None:
+    cut = segment(0xFE, b"JANE DOE ")
+    first, second = b"\xff\xd8" + cut + BARE[2:], BARE
+    data_set = image(Fragments(b"\1\2\3\4JUNK", [first[:10], first[10:], second]), frames=2)
+    rebuild_pixel_data(data_set, JPEG)
+    value = data_set.elements[PIXEL_DATA].value
+
+    assert isinstance(value, Fragments)
+    assert [bytes(item)[: len(BARE)] for item in value.items] == [BARE, BARE]
+    assert bytes(value.offsets) == bytes(4) + (8 + len(value.items[0])).to_bytes(4, "little")
+
+
+def test_extended_offsets_follow_the_new_lengths() -> None:
+    first = codestream(COMMENT)
+    data_set = image(Fragments(b"", [first, first]), frames=2)
+    data_set.elements[EXTENDED_OFFSET_TABLE] = Element(EXTENDED_OFFSET_TABLE, "OV", bytes(16))
+    rebuild_pixel_data(data_set, JPEG_2000)
+    offsets = np.frombuffer(bytes(data_set.elements[EXTENDED_OFFSET_TABLE].value), dtype="<u8")  # type: ignore[arg-type]
+
+    assert offsets.tolist() == [0, 8 + len(codestream()) + len(codestream()) % 2]
+
+
+def test_fragments_that_belong_to_no_frame_are_refused() -> None:
+    with pytest.raises(Refused):
+        rebuild_pixel_data(image(Fragments(b"", [BARE, b"\0\0", b"\1\1"]), frames=2), JPEG)
