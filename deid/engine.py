@@ -30,7 +30,7 @@ from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers, harvest
 from deid.instance import CleanInstance, Instance
 from deid.pixels.frames import rebuild_pixel_data
-from deid.profile import Action, Rules
+from deid.profile import Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
 from deid.verify import Outgoing, verify
@@ -129,7 +129,6 @@ def _refuse_missing_steps(work: _Work) -> None:
     needs = {
         "pixels": has_pixels,
         "faces": has_pixels and value_text(work.source, _MODALITY) in _MODALITIES_WITH_FACES,
-        "private": any(tag >> 16 & 1 for tag in tags),
     }
     for step, needed in needs.items():
         if step in demands and needed:
@@ -137,8 +136,7 @@ def _refuse_missing_steps(work: _Work) -> None:
 
 
 def _harvest(work: _Work) -> None:
-    rule = work.rules.rule
-    work.identifiers = harvest(work.source, lambda tag, vr, parent: rule(tag, vr, parent).action is Action.K)
+    work.identifiers = harvest(work.source, work.rules.may_stay)
 
 
 def _clean_elements(work: _Work) -> None:
@@ -148,6 +146,7 @@ def _clean_elements(work: _Work) -> None:
         uid_key=work.context.keys.uid,
         shift_days=work.shift_days,
         needles=work.identifiers.needles,
+        little_endian=transfer_syntax(work.instance.transfer_syntax).little_endian,
         findings=work.findings,
     )
     clean = cleaner.clean(work.source)

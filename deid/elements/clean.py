@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from deid.elements.ages import cap_age
+from deid.elements.allow import is_allowed
 from deid.elements.dates import SHIFT_BY_VR, TIMEZONE_OFFSET_FROM_UTC, keep_zone, shift_value
 from deid.elements.dummies import dummy_element
+from deid.elements.private import (
+    OPAQUE_VRS,
+    PRIVATE,
+    block_of,
+    block_of_creator,
+    bytes_hold,
+    creator_name,
+    disclosed,
+    drop_unowned,
+    is_creator,
+    map_private_uids,
+    shift_epoch,
+    shift_private,
+)
 from deid.elements.pseudonyms import PATIENT_ID, PATIENT_NAME, Patient
 from deid.elements.uids import map_ui_value
 from deid.encoding.element import DataSet, Element, Fragments
+from deid.encoding.limits import Limits
 from deid.errors import Reason, Refused
-from deid.needles import Needles
-from deid.profile import Action, Rule, Rules
+from deid.needles import Needle, Needles
+from deid.profile import Action, Means, Rule, Rules
 from deid.report import Finding
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
 
@@ -37,6 +54,8 @@ class Cleaner:
         shift of this patient's dates
     needles
         identifiers that must not stay in any kept text
+    little_endian
+        byte order of the transfer syntax
     counts
         elements per action
     findings
@@ -48,9 +67,13 @@ class Cleaner:
     uid_key: bytes
     shift_days: int
     needles: Needles
+    little_endian: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] | None = None
-    _kept_texts: list[tuple[DataSet, Element]] = field(default_factory=list)
+    _kept_texts: list[tuple[DataSet, Element, Action]] = field(default_factory=list)
+    _kept_bytes: list[tuple[DataSet, Element, Action]] = field(default_factory=list)
+    _blocks: dict[int, tuple[DataSet, dict[int, Action]]] = field(default_factory=dict)
+    _finding_of: dict[int, int] = field(default_factory=dict)
 
     def clean(self, data_set: DataSet) -> DataSet:
         """Return the clean counterpart of a top-level Data Set; the argument is not changed.
@@ -62,24 +85,76 @@ class Cleaner:
         """
         out = self._clean_data_set(data_set, 0, ())
         self._remove_known_identifiers()
+        self._drop_unowned_blocks()
         return out
 
     def _clean_data_set(self, data_set: DataSet, parent: int, path: tuple[int, ...]) -> DataSet:
         out = DataSet(charset=data_set.charset)
         kept = out.elements
         rule_for, counts, apply_by_action = self.rules.rule, self.counts, _APPLY_BY_ACTION
+        findings, reads_private = self.findings, self.rules.reads_private
+        creators: dict[int, str] = {}
         for tag, element in data_set.elements.items():
+            if reads_private and tag & PRIVATE:
+                self._clean_private(element, data_set, out, path, creators)
+                continue
             rule = rule_for(tag, element.vr, parent)
             counts[rule.action] += 1
-            if self.findings is not None:
-                self.findings.append(Finding((*path, tag), element.vr, rule.action, rule.source))
+            if findings is not None:
+                self._record(element, rule, path)
             new = apply_by_action[rule.action](self, element, rule, data_set, path)
             if new is not None:
                 kept[tag] = new
-                if new.vr in _SEARCHED_VRS and rule.action is Action.K:
-                    self._kept_texts.append((out, new))
+                if new is element and new.vr in _SEARCHED_VRS:
+                    self._kept_texts.append((out, new, rule.action))
         self._drop_overlay_groups(data_set, out)
         return out
+
+    def _record(self, element: Element, rule: Rule, path: tuple[int, ...]) -> None:
+        assert self.findings is not None  # noqa: S101  callers have looked
+        self._finding_of[id(element)] = len(self.findings)
+        self.findings.append(Finding((*path, element.tag), element.vr, rule.action, rule.source))
+
+    def _clean_private(
+        self, source: Element, owner: DataSet, out: DataSet, path: tuple[int, ...], creators: dict[int, str]
+    ) -> None:
+        """Do to a private element what its creator's list says; creators stay for now, if they have a name."""
+        if is_creator(source.tag):
+            element, rule = _creator_element(source, creators)
+        else:
+            element, rule = self._private_element(source, owner, path, creators.get(block_of(source.tag), ""))
+        self.counts[rule.action] += 1
+        if self.findings is not None:
+            self._record(source, rule, path)
+        new = _APPLY_TO_PRIVATE[rule.action](self, element, rule, owner, path)
+        if new is None:
+            return
+        self._blocks.setdefault(id(out), (out, {}))[1][element.tag] = rule.action
+        out.elements[element.tag] = new
+        if self.findings is not None:
+            self._finding_of[id(new)] = self._finding_of[id(source)]
+        if new is element and not isinstance(new.value, list):
+            if new.vr in _SEARCHED_VRS:
+                self._kept_texts.append((out, new, rule.action))
+            if source.vr in OPAQUE_VRS or new.vr not in _SEARCHED_VRS:
+                self._kept_bytes.append((out, new, rule.action))
+
+    def _private_element(
+        self, source: Element, owner: DataSet, path: tuple[int, ...], creator: str
+    ) -> tuple[Element, Rule]:
+        """Return the element as what it is known to be, and its rule."""
+        if not creator:
+            return source, _WITHOUT_CREATOR
+        element: Element | None = source
+        if source.vr in OPAQUE_VRS:
+            known_vr = self.rules.private_vr(creator, source.tag)
+            element = disclosed(source, known_vr, owner.charset, little_endian=self.little_endian)
+        if element is None:
+            return source, _UNREADABLE
+        if isinstance(element.value, list) and len(path) >= _DEEPEST:
+            raise Refused(Reason.TOO_DEEP, f"more than {_DEEPEST} sequences within each other")
+        vr = "SQ" if isinstance(element.value, list) else element.vr
+        return element, self.rules.private_rule(creator, element.tag, vr)
 
     def _clean_items(self, element: Element, path: tuple[int, ...]) -> Element:
         assert isinstance(element.value, list)  # noqa: S101  callers have looked
@@ -115,22 +190,57 @@ class Cleaner:
         return Element(element.tag, "UI", map_ui_value(self.uid_key, bytes(element.value)))
 
     def _clean_value(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
-        """Move a date, or keep what says nothing; a text needs a step of its own."""
+        """Move a date, cap an age, or keep what says nothing; a text needs a step of its own."""
         value = element.value
+        if rule.means is Means.TERMS and is_allowed(element, owner):
+            return element
+        if isinstance(value, list) and rule.source in _CLEANED_BY_ITEMS:
+            return self._clean_items(element, path)
         if isinstance(value, bytes | memoryview):
             if element.vr in SHIFT_BY_VR:
                 cleaned = shift_value(element.vr, bytes(value), self.shift_days)
+            elif element.vr == "AS":
+                cleaned = cap_age(bytes(value))
             elif element.tag == TIMEZONE_OFFSET_FROM_UTC:
                 cleaned = keep_zone(bytes(value))
             else:
                 cleaned = b"" if not bytes(value).strip(b" \0") else None
             if cleaned is not None:
                 return Element(element.tag, element.vr, cleaned)
-        if element.vr in _NEED_THE_TEXT_STEP or isinstance(value, list):
+        if rule.means is not Means.TERMS and self._needs_a_step(element):
             raise Refused(
                 Reason.STEP_UNAVAILABLE, f"({element.tag >> 16:04X},{element.tag & 0xFFFF:04X}) {rule.source}"
             )
         return _APPLY_BY_ACTION[rule.fallback](self, element, rule, owner, path)
+
+    def _needs_a_step(self, element: Element) -> bool:
+        """Tell whether only a step beyond the tables can clean the value; by rules alone, a text has its fallback."""
+        if isinstance(element.value, list):
+            return True
+        return element.vr in _NEED_THE_TEXT_STEP and self.rules.text != "rules"
+
+    def _clean_private_date(
+        self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]
+    ) -> Element | None:
+        """Move a private date, be it a text or a number, or cap a private age; what can't be read goes."""
+        del owner, path
+        value = element.value
+        if isinstance(value, bytes | memoryview) and element.vr == "AS":
+            moved = cap_age(bytes(value))
+        elif rule.means is Means.EPOCH:
+            moved = shift_epoch(element, self.shift_days, little_endian=self.little_endian)
+        else:
+            moved = shift_private(element, self.shift_days)
+        return None if moved is None else Element(element.tag, element.vr, moved)
+
+    def _replace_private_uid(
+        self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]
+    ) -> Element | None:
+        del rule, owner
+        if isinstance(element.value, list):
+            return self._clean_items(element, path)
+        mapped = map_private_uids(element, self.uid_key)
+        return None if mapped is None else Element(element.tag, element.vr, mapped)
 
     def _drop_overlay_groups(self, source: DataSet, out: DataSet) -> None:
         """Remove what is left of an overlay whose data is gone: it describes nothing (PS3.3 Section C.9.2)."""
@@ -144,20 +254,66 @@ class Cleaner:
                 del out.elements[tag]
 
     def _remove_known_identifiers(self) -> None:
-        """Replace by a dummy what the table lets stay but holds an identifier of this patient."""
-        if not self._kept_texts:
+        """Replace by a dummy what the table lets stay but holds an identifier of this patient; remove it if private."""
+        looked_at = [*self._kept_texts, *self._kept_bytes]
+        if not looked_at:
             return
-        texts = b"\0".join([bytes(element.value) for _, element in self._kept_texts])  # type: ignore[arg-type]
+        texts = b"\0".join([bytes(element.value) for _, element, _ in looked_at])  # type: ignore[arg-type]
         candidates = self.needles.possible_in(texts.lower())
         if not candidates:
             return
-        for owner, element in self._kept_texts:
+        for owner, element, action in self._kept_texts:
             is_still_there = owner.elements.get(element.tag) is element
             if is_still_there and finding_in(candidates, element, owner) is not None:
-                owner.elements[element.tag] = dummy_element(element, self.uid_key)
-                self.counts[Action.K] -= 1
-                self.counts[Action.D] += 1
+                self._redact(owner, element, action)
+        self._remove_bytes_with_identifiers(candidates)
 
+    def _remove_bytes_with_identifiers(self, candidates: list[Needle]) -> None:
+        for owner, element, action in self._kept_bytes:
+            is_still_there = owner.elements.get(element.tag) is element
+            if is_still_there and bytes_hold(candidates, element.value):  # type: ignore[arg-type]  # a leaf
+                self._redact(owner, element, action)
+
+    def _redact(self, owner: DataSet, element: Element, action: Action) -> None:
+        now = Action.X if element.tag & PRIVATE else Action.D
+        if now is Action.X:
+            del owner.elements[element.tag]
+        else:
+            owner.elements[element.tag] = dummy_element(element, self.uid_key)
+        self._correct(element, action, now, "known identifier")
+
+    def _drop_unowned_blocks(self) -> None:
+        """Remove the creators whose elements are all gone, and what has lost its creator (PS3.5 Section 7.8.1)."""
+        for data_set, actions in self._blocks.values():
+            before = dict(data_set.elements)
+            for tag in drop_unowned(data_set):
+                self._correct(before[tag], actions[tag], Action.X, "private block without elements")
+
+    def _correct(self, element: Element, was: Action, now: Action, source: str) -> None:
+        """Count, and say, what became of an element in the end."""
+        self.counts[was] -= 1
+        self.counts[now] += 1
+        if self.findings is not None:
+            index = self._finding_of[id(element)]
+            self.findings[index] = replace(self.findings[index], action=now, source=source)
+
+
+def _creator_element(source: Element, creators: dict[int, str]) -> tuple[Element, Rule]:
+    """Return a Private Creator and its rule; note its name under the block that it reserves.
+
+    Tags ascend, so a block's creator is known before the block's elements come (PS3.5 Section 7.8.1).
+    """
+    name = creators[block_of_creator(source.tag)] = creator_name(source)
+    return (Element(source.tag, "LO", source.value), _CREATOR) if name else (source, _WITHOUT_CREATOR)
+
+
+_CREATOR = Rule(Action.K, Action.X, "private creator")
+_WITHOUT_CREATOR = Rule(Action.X, Action.X, "private without creator")
+_UNREADABLE = Rule(Action.X, Action.X, "private unreadable sequence")
+_DEEPEST = Limits().max_depth
+
+# Its Sequences hold codes, or attributes that have rows of their own in Table E.1-1.
+_CLEANED_BY_ITEMS = frozenset({"option clean_descriptors"})
 
 _SEARCHED_VRS = TEXT_VRS | NUMBER_VRS
 _NEED_THE_TEXT_STEP = TEXT_VRS - {"CS"}
@@ -169,4 +325,9 @@ _APPLY_BY_ACTION = {
     Action.D: Cleaner._dummy,  # noqa: SLF001
     Action.U: Cleaner._replace_uid,  # noqa: SLF001
     Action.C: Cleaner._clean_value,  # noqa: SLF001
+}
+_APPLY_TO_PRIVATE = {
+    **_APPLY_BY_ACTION,
+    Action.U: Cleaner._replace_private_uid,  # noqa: SLF001
+    Action.C: Cleaner._clean_private_date,  # noqa: SLF001
 }

@@ -12,7 +12,6 @@ from deid.encoding.text import decode_lenient
 
 PATIENT_NAME = 0x0010_0010
 PATIENT_ID = 0x0010_0020
-ISSUER_OF_PATIENT_ID = 0x0010_0021
 BIRTH_DATE = 0x0010_0030
 STUDY_INSTANCE_UID = 0x0020_000D
 SERIES_INSTANCE_UID = 0x0020_000E
@@ -40,8 +39,9 @@ class Patient:
 def patient_of(data_set: DataSet, key: bytes) -> Patient:
     """Return the patient of `data_set` with the pseudonym under `key`.
 
-    The identity is Patient ID with its issuer; without one, name and birth date; without those, the study, so that
-    two patients nobody named never share a pseudonym.
+    The identity is Patient ID; without one, name and birth date; without those, the study, so that two patients nobody
+    named never share a pseudonym. Issuer of Patient ID is left out: within one hospital some devices send it and some
+    don't, and a patient split in two is lost to a study.
     """
     identity = _identity(data_set)
     digest = hmac.digest(key, identity.encode("utf-8", "surrogateescape"), hashlib.sha256)
@@ -52,7 +52,7 @@ def patient_of(data_set: DataSet, key: bytes) -> Patient:
 def _identity(data_set: DataSet) -> str:
     patient_id = value_text(data_set, PATIENT_ID)
     if patient_id:
-        return "\x1f".join(("id", patient_id, value_text(data_set, ISSUER_OF_PATIENT_ID)))
+        return f"id\x1f{patient_id}"
     name = value_text(data_set, PATIENT_NAME)
     if name.strip("^= "):
         return "\x1f".join(("name", name.casefold(), value_text(data_set, BIRTH_DATE)))

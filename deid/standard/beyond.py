@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 REMOVED_BESIDE_THE_TABLE = frozenset(
     {
         0x00080407,  # Stored Instance Base URI
@@ -14,6 +16,7 @@ REMOVED_BESIDE_THE_TABLE = frozenset(
         0x00100035,  # Patient's Alternative Calendar
         0x00287FE0,  # Pixel Data Provider URL
         0x00404073,  # Storage URL
+        0x00102298,  # Responsible Person Role: may stand only beside Responsible Person, which goes (PS3.3 Table C.7-1)
         0x0040E010,  # Retrieve URI
         0x0040E011,  # Retrieve Location UID
         0x0040E030,  # Repository Unique ID
@@ -46,3 +49,14 @@ UIDS_OF_NO_INSTANCE = frozenset(
     }
 )
 """UIDs that name a class, a syntax, a registry or a group of codes, never an instance."""
+
+SAFE_PRIVATE_BESIDE_THE_LISTS: Mapping[tuple[str, int], str] = {
+    ("Image Private Header", 0x00650009): "FD",  # United Imaging: diffusion b-value
+    ("Image Private Header", 0x00650037): "FD",  # United Imaging: diffusion gradient direction
+    ("Image Private Header", 0x00650050): "DS",  # United Imaging: number of images in a mosaic
+}
+"""Private elements (creator, 0xGGGG00EE) → VR that no list knows, without which a diffusion series is lost.
+
+They are numbers whose meaning is public knowledge: converters such as dcm2niix read them so. A list's own row goes
+before them.
+"""

@@ -14,9 +14,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pydicom._dicom_dict import RepeatersDictionary
 from pydicom.datadict import get_entry, tag_for_keyword
 
-from deid.standard import EDITION, strictest
+from deid.standard import EDITION, confidentiality_row, strictest
+from deid.standard.generate_private import private_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -63,7 +65,7 @@ NEWEST = {0x0040E012: ("DisplayURI", "UR")}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the three tables.
+    """Write the tables.
 
     Raises
     ------
@@ -79,7 +81,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tags = {int(row["tag"], 16) for row in confidentiality["rows"] if "mask" not in row}
     tables = {
         "confidentiality.json": confidentiality,
+        "private.json": private_table(options.standards),
         "attribute_types.json": attribute_types(options.highdicom, tags),
+        "iod_attributes.json": iod_attributes(options.highdicom),
         "terms.json": defined_terms(options.highdicom),
     }
     for name, table in tables.items():
@@ -202,6 +206,47 @@ def _module_types(attributes: Sequence[Json], tags: set[int]) -> dict[str, str]:
         key = f"{parent:08X}/{tag:08X}"
         found[key] = strictest(attribute["type"], found.get(key, "3"))
     return dict(sorted(found.items()))
+
+
+def iod_attributes(highdicom: Path) -> Json:
+    """Attributes outside Table E.1-1, by module and holding Sequence, with their Types; equal sets are written once."""
+    modules = json.loads((highdicom / "module_attribute_map.json").read_text(encoding="utf-8"))
+    sets: dict[str, int] = {}
+    table: dict[str, dict[str, int]] = {}
+    for module, attributes in sorted(modules.items()):
+        by_parent: dict[str, dict[int, str]] = {}
+        for attribute in attributes:
+            tag = _tag_of(attribute["keyword"])
+            parent = f"{_tag_of(attribute['path'][-1]):08X}" if attribute["path"] else f"{0:08X}"
+            if confidentiality_row(tag) is None and attribute["type"] != "None":
+                types = by_parent.setdefault(parent, {})
+                types[tag] = strictest(attribute["type"], types.get(tag, "3"))
+        table[module] = {
+            parent: sets.setdefault(" ".join(f"{tag:08X}:{type_}" for tag, type_ in sorted(types.items())), len(sets))
+            for parent, types in sorted(by_parent.items())
+        }
+    return {
+        "table": "PS3.3 attributes outside PS3.15 Table E.1-1, by module and holding Sequence; the number is a set's",
+        "edition": HIGHDICOM_EDITION,
+        "sources": [_version(highdicom)],
+        "modules": table,
+        "iods": _modules_of_iods(highdicom),
+        "sets": {str(number): text for text, number in sets.items()},
+    }
+
+
+def _modules_of_iods(highdicom: Path) -> dict[str, list[str]]:
+    iods = json.loads((highdicom / "iod_module_map.json").read_text(encoding="utf-8"))
+    used = set(json.loads((highdicom / "sop_class_iod_map.json").read_text(encoding="utf-8")).values())
+    return {iod: sorted({module["key"] for module in iods[iod]}) for iod in sorted(used)}
+
+
+_REPEATING = {entry[4]: int(pattern.replace("x", "0"), 16) for pattern, entry in RepeatersDictionary.items()}
+
+
+def _tag_of(keyword: str) -> int:
+    """Tag of a keyword, the lowest one of a repeating group."""
+    return tag_for_keyword(keyword) or _REPEATING[keyword]
 
 
 def _version(highdicom: Path) -> str:

@@ -7,7 +7,7 @@ import pytest
 from pydicom.datadict import tag_for_keyword
 
 from deid.errors import Misconfigured, Reason, Refused
-from deid.profile import OPTIONS, Action, Code, Profile, Rule, load_profile, resolve
+from deid.profile import OPTIONS, Action, Code, Means, Profile, Rule, load_profile, resolve
 from deid.standard import attribute_type, confidentiality_rows
 
 CT, PET, SR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.88.11"
@@ -64,7 +64,8 @@ def test_option_alone_applies_its_column_and_nothing_else(option: str) -> None:
             continue
         found = rules.rule(row.tag, row.vr, 0)
         if option in row.options:
-            assert (found.action, found.source) == (row.options[option], f"option {option}")
+            action = "C" if row.vr == "AS" else row.options[option]  # an age is kept up to 89
+            assert (found.action, found.source) == (action, f"option {option}")
         else:
             assert (found.action, found.source) == (found.fallback, "E.1-1")
 
@@ -176,14 +177,22 @@ def test_override_goes_before_options_and_table() -> None:
     ("overrides", "said"),
     [
         ({"PatientNam": "X"}, "PatientNam"),
-        ({"(0010,0010": "X"}, "neither a keyword nor a tag"),
-        ({"(0010,00ZZ)": "X"}, "neither a keyword nor a tag"),
-        ({"(0002,0010)": "K"}, "neither a keyword nor a tag"),
+        ({"(0010,0010": "X"}, "is unknown; allowed: a keyword"),
+        ({"(0010,00ZZ)": "X"}, "is unknown; allowed: a keyword"),
+        ({"(0002,0010)": "K"}, "is unknown; allowed: a keyword"),
         ({"(0010,0099)": "X"}, "not an attribute of the standard"),
         ({"(0009,1001)": "K"}, "private"),
         ({"PatientName": "keep"}, "allowed: D, Z, X, K, C, U"),
         ({"PatientName": "U"}, "no UID"),
         ({"PatientName": "X", "(0010,0010)": "Z"}, "same attribute"),
+        ({"60xx": "X", "(60xx,xxxx)": "Z"}, "same attribute"),
+        ({'(0029,"ACME",10)': "X", '(0029,"acme",xx10)': "K"}, "same attribute"),
+        ({'(0028,"ACME",10)': "X"}, "private groups are odd"),
+        ({'(0029,"ACME",1)': "X"}, "is unknown; allowed: a keyword"),
+        ({"40xx": "X"}, "is unknown; allowed: a keyword"),
+        ({"ZZ": "X"}, "is unknown; allowed: a keyword"),
+        ({"LO": "U"}, "no UID"),
+        ({"60xx": "U"}, "no UID"),
     ],
 )
 def test_wrong_override_is_refused_with_what_is_wrong(overrides: dict[str, str], said: str) -> None:
@@ -225,34 +234,178 @@ def test_profile_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(profile)) == profile  # noqa: S301  our own
 
 
+SHIPPED_CODES = {
+    "basic": {"113100"},
+    "longitudinal": {"113100", "113107"},
+    "strict": {"113100", "113107"},
+    "tcia": {"113100", "113101", "113105", "113107", "113108", "113109", "113111"},
+    "tcia-header": {"113100", "113107", "113108", "113109", "113111"},
+}
+
+
 def test_shipped_profiles_are_what_they_say() -> None:
     profiles = {path.stem: load_profile(path) for path in SHIPPED.glob("*.toml")}
-    assert {"basic", "longitudinal", "tcia"} <= set(profiles)
+    assert {stem: {code.value for code in one.method_codes} for stem, one in profiles.items()} == SHIPPED_CODES
     assert all(profile.name == stem for stem, profile in profiles.items())
     assert profiles["basic"] == Profile.from_options("basic")
     assert profiles["longitudinal"] == Profile.from_options("longitudinal", ["retain_long_modified_dates"])
-    assert profiles["longitudinal"].demands == frozenset()
-    assert profiles["tcia"].demands == {"pixels", "text", "private"}
-    assert {code.value for code in profiles["tcia"].method_codes} == {
-        "113100", "113101", "113105", "113107", "113108", "113109", "113111",
-    }  # fmt: skip
+    demands = {stem: profile.demands for stem, profile in profiles.items() if profile.demands}
+    assert demands == {"tcia": {"pixels", "text"}}
+    assert profiles["tcia-header"].options == profiles["tcia"].options - {"clean_pixel_data"}
+
+
+def test_text_cleaned_by_rules_alone_is_neither_demanded_nor_claimed() -> None:
+    by_rules = Profile.from_options("test", ["clean_descriptors", "retain_uids"], text="rules")
+    assert (by_rules.text, by_rules.demands) == ("rules", frozenset())
+    assert [code.value for code in by_rules.method_codes] == ["113100", "113110"]
+    assert rule(by_rules, "StudyDescription", "LO").action is Action.C
+    assert with_options("clean_descriptors").demands == {"text"}
+    assert with_options("clean_descriptors").text == "ner"
+
+
+# Precedence of overrides
+
+
+def test_attribute_goes_before_its_group_and_that_before_its_vr() -> None:
+    profile = Profile.from_options("test", (), {"60xx": "X", "(60xx,0022)": "K", "(6002,0022)": "Z", "LO": "D"})
+    rules = profile.rules(CT)
+    assert rules.rule(0x60020022, "LO", 0) == Rule(Action.Z, Action.K, "override (6002,0022)")
+    assert rules.rule(0x60000022, "LO", 0) == Rule(Action.K, Action.K, "override (60xx,0022)")
+    assert rules.rule(0x60000050, "SS", 0) == Rule(Action.X, Action.K, "override 60xx")
+    assert rules.rule(0x60011001, "LO", 0).source == "private"
+    assert rule(profile, "Manufacturer", "LO") == Rule(Action.D, Action.K, "override LO")
+
+
+def test_sop_class_goes_before_the_profile_where_both_are_as_specific() -> None:
+    profile = Profile.from_options(
+        "test",
+        (),
+        {"PatientSex": "K", "LO": "Z", "Manufacturer": "K"},
+        sop_classes={"CTImageStorage": {"PatientSex": "X", "LO": "X"}, PET: {"PatientSex": "D"}},
+    )
+    assert rule(profile, "PatientSex", "CS") == Rule(Action.X, Action.Z, "override CTImageStorage PatientSex")
+    assert rule(profile, "PatientSex", "CS", sop_class=PET) == Rule(Action.D, Action.Z, f"override {PET} PatientSex")
+    assert rule(profile, "PatientSex", "CS", sop_class=SR).action is Action.K
+    assert rule(profile, "ManufacturerModelName", "LO").action is Action.X
+    assert rule(profile, "ManufacturerModelName", "LO", sop_class=SR).action is Action.Z
+    assert rule(profile, "Manufacturer", "LO") == Rule(Action.K, Action.K, "override Manufacturer")
+
+
+def test_override_for_a_vr_goes_before_options_and_table() -> None:
+    profile = Profile.from_options("test", ["retain_long_modified_dates"], {"DA": "Z", "PN": "D"})
+    assert rule(profile, "StudyDate", "DA") == Rule(Action.Z, Action.Z, "override DA")
+    assert rule(profile, "StudyTime", "TM").action is Action.C
+    assert rule(profile, "ReferringPhysicianName", "PN").action is Action.D
+
+
+def test_override_for_a_vr_keeps_nothing_whose_vr_is_another_or_unknown() -> None:
+    profile = Profile.from_options("test", (), {"LO": "K", "US": "K"})
+    assert rule(profile, "PatientName", "LO").action is not Action.K
+    assert rule(profile, "StudyDescription", "LO").action is Action.K
+    assert rule(profile, "SmallestImagePixelValue", "US").source == "override US"
+    assert profile.rules(CT).rule(0x00100099, "LO", 0).action is Action.X
+    assert rule(Profile.from_options("test", (), {"PN": "X"}), "Manufacturer", "PN").source == "override PN"
+
+
+def test_override_by_creator_needs_no_option_and_knows_no_block() -> None:
+    profile = Profile.from_options("test", (), {'(0029,"SIEMENS CSA HEADER",10)': "K"})
+    rules = profile.rules(CT)
+    assert rules.reads_private
+    for tag in (0x00291010, 0x0029E110):
+        kept = rules.private_rule("SIEMENS CSA HEADER ", tag, "OB")
+        assert kept == Rule(Action.K, Action.X, 'override (0029,"SIEMENS CSA HEADER",10)')
+    assert rules.private_rule("SIEMENS CSA HEADER", 0x00291020, "OB").action is Action.X
+    assert rules.private_rule("ACME", 0x00291010, "OB").action is Action.X
+    assert not Profile.from_options("basic").rules(CT).reads_private
+
+
+# The allow-list
+
+
+STRICT = Profile.from_options("strict", ["retain_long_modified_dates"], allow_list=True)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "expected"),
+    [
+        ("Rows", "US", Rule(Action.K, Action.K, "not in E.1-1")),
+        ("Modality", "CS", Rule(Action.K, Action.K, "not in E.1-1")),
+        ("PixelData", "OW", Rule(Action.K, Action.K, "not in E.1-1")),
+        ("Manufacturer", "LO", Rule(Action.C, Action.Z, "not on the allow-list", Means.TERMS)),
+        ("ConvolutionKernel", "SH", Rule(Action.C, Action.X, "not on the allow-list", Means.TERMS)),
+        ("DiffusionBValue", "FD", Rule(Action.X, Action.X, "not in the IOD")),
+        ("SegmentLabel", "LO", Rule(Action.X, Action.X, "not in the IOD")),
+        ("PatientName", "PN", Rule(Action.Z, Action.Z, "E.1-1")),
+        ("StudyDate", "DA", Rule(Action.C, Action.Z, "option retain_long_modified_dates")),
+    ],
+)
+def test_allow_list_keeps_what_the_iod_has_and_no_free_text(keyword: str, vr: str, expected: Rule) -> None:
+    assert rule(STRICT, keyword, vr) == expected
+
+
+def test_allow_list_dummies_a_text_that_the_iod_demands() -> None:
+    segmentation = "1.2.840.10008.5.1.4.1.1.66.4"
+    found = rule(STRICT, "SegmentLabel", "LO", parent=0x00620002, sop_class=segmentation)
+    assert found == Rule(Action.C, Action.D, "not on the allow-list", Means.TERMS)
+
+
+def test_override_goes_before_the_allow_list() -> None:
+    profile = Profile.from_options("test", (), {"Manufacturer": "K"}, allow_list=True)
+    assert rule(profile, "Manufacturer", "LO").action is Action.K
+
+
+def test_allow_list_refuses_a_sop_class_whose_iod_is_not_known() -> None:
+    with pytest.raises(Refused) as refusal:
+        STRICT.rules("1.2.840.10008.5.1.4.1.1.8")
+    assert refusal.value.reason is Reason.UNSUPPORTED_SOP_CLASS
 
 
 def test_profile_is_read_with_its_overrides(tmp_path: Path) -> None:
     path = tmp_path / "ours.toml"
-    path.write_text('options = ["retain_uids"]\n[overrides]\nPatientSex = "K"\n', encoding="utf-8")
-    assert load_profile(path) == Profile.from_options("ours", ["retain_uids"], {"PatientSex": "K"})
+    path.write_text(
+        """options = ["retain_uids"]
+        text = "rules"
+        allow_list = true
+        [overrides]
+        PatientSex = "K"
+        '(0029,"ACME",10)' = "K"
+        [sop_class."1.2.840.10008.5.1.4.1.1.2".overrides]
+        PN = "D"
+        """,
+        encoding="utf-8",
+    )
+    assert load_profile(path) == Profile.from_options(
+        "ours",
+        ["retain_uids"],
+        {"PatientSex": "K", '(0029,"ACME",10)': "K"},
+        sop_classes={CT: {"PN": "D"}},
+        text="rules",
+        allow_list=True,
+    )
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('option = ["retain_uids"]', "unknown key 'option'; allowed: name, description, options, overrides"),
+        (
+            'option = ["retain_uids"]',
+            "unknown key 'option'; allowed: name, description, options, text, allow_list, overrides",
+        ),
         ('options = "retain_uids"', "options must be a list"),
         ("options = [1]", "must be text"),
         ("[overrides]\nPatientSex = true", "must be text"),
         ('overrides = ["PatientSex"]', "overrides must be a dict"),
         ("name = 3", "name must be a str"),
+        ('allow_list = "yes"', "allow_list must be a bool"),
+        ('text = "spacy"', "text = 'spacy'; allowed: ner, rules"),
+        ("[sop_class.CTImage.overrides]", r"sop_class.CTImage is no storage SOP Class; allowed: a keyword"),
+        ('[sop_class."1.2.3".overrides]', r"sop_class.1.2.3 is no storage SOP Class; allowed: a keyword"),
+        ("[sop_class]\nCTImageStorage = 1", "CTImageStorage must be a dict"),
+        (
+            "[sop_class.CTImageStorage]\noptions = []",
+            "unknown key 'options' in sop_class.CTImageStorage; allowed: overr",
+        ),
+        ("[sop_class.CTImageStorage.overrides]\nPatientSx = 'K'", "PatientSx"),
         ("options = [", "profile "),
     ],
 )

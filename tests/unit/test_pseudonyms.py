@@ -22,8 +22,8 @@ def test_same_patient_id_has_the_same_pseudonym_whatever_the_name() -> None:
     assert pseudonym(patient_id="4711", name="Doe^Jane") == pseudonym(patient_id="4711 ", name="DOE^J")
 
 
-def test_one_id_of_two_issuers_is_two_patients() -> None:
-    assert pseudonym(patient_id="4711", issuer="North") != pseudonym(patient_id="4711", issuer="South")
+def test_a_device_that_sends_no_issuer_does_not_split_the_patient() -> None:
+    assert pseudonym(patient_id="4711", issuer="North") == pseudonym(patient_id="4711")
 
 
 def test_without_an_id_name_and_birth_date_tell_patients_apart() -> None:

@@ -10,7 +10,8 @@ import pytest
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, keyword_for_tag
 
 from deid import standard
-from deid.standard import beyond, generate
+from deid.standard import beyond, generate, generate_private
+from deid.standard.iods import attribute_outside_the_table, has_attribute_table
 
 TABLES = Path(standard.__file__).parent
 SOURCES = Path(__file__).parents[2].parent / "shared" / "standards"
@@ -157,7 +158,7 @@ def test_all_tables_are_generated_again_byte_for_byte(tmp_path: Path) -> None:
     generate.main(arguments)
     for made in tmp_path.iterdir():
         assert made.read_bytes() == (TABLES / made.name).read_bytes(), made.name
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 5
 
 
 def test_unknown_cell_of_a_source_stops_the_generator() -> None:
@@ -165,3 +166,52 @@ def test_unknown_cell_of_a_source_stops_the_generator() -> None:
         generate._options({"cleanDescriptors": "perhaps"})
     with pytest.raises(KeyError):
         generate._options({"aNewOption": "K"})
+
+
+@pytest.mark.skipif(not SOURCES.is_dir(), reason="the standard's tables as data are not beside this repository")
+def test_private_table_is_generated_again_byte_for_byte() -> None:
+    again = generate._lines(generate_private.private_table(SOURCES))
+    assert again == (TABLES / "private.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["private.json", "iod_attributes.json"])
+def test_table_is_small_and_says_where_it_is_from(name: str) -> None:
+    text = (TABLES / name).read_text(encoding="utf-8")
+    table = json.loads(text)
+    assert len(text.encode("utf-8")) < 1_000_000
+    assert table["edition"]
+    assert table["sources"]
+    assert table["edition"] in (TABLES / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("parent", "tag", "type_"),
+    [
+        (0, 0x00280010, "1"),  # Rows
+        (0, 0x00080070, "2"),  # Manufacturer
+        (0, 0x00181210, "3"),  # Convolution Kernel
+        (0, 0x60020010, "1"),  # Overlay Rows
+        (0x00082218, 0x00080100, "1C"),  # Code Value in Anatomic Region Sequence
+        (0, 0x00189087, None),  # Diffusion b-value is of MR
+        (0x00082218, 0x00280010, None),
+    ],
+)
+def test_attribute_outside_the_table_is_known_in_its_place(parent: int, tag: int, type_: str | None) -> None:
+    assert attribute_outside_the_table(CT, parent, tag) == type_
+
+
+def test_sop_classes_without_a_full_table_of_attributes_are_few() -> None:
+    lacking = {uid for uid in standard.known_sop_classes() if not has_attribute_table(uid)}
+    waveform_presentation_states = {"1.2.840.10008.5.1.4.1.1.9.100.1", "1.2.840.10008.5.1.4.1.1.9.100.2"}
+    assert lacking == standard.NO_IOD_TABLE | waveform_presentation_states
+
+
+def test_unknown_cell_of_a_private_list_stops_the_generator(tmp_path: Path) -> None:
+    path = tmp_path / "kb.csv"
+    head = "element_sig_pattern,tag_name,vr,private_disposition\n"
+    path.write_text(head + '"(0019,SIEMENS MR HEADER"",0c)",B Value,IS,perhaps\n', encoding="utf-8")
+    with pytest.raises(KeyError):
+        generate_private.knowledge_base(path)
+    path.write_text(head + '"0019,0c",B Value,IS,k\n', encoding="utf-8")
+    with pytest.raises(KeyError):
+        generate_private.knowledge_base(path)
