@@ -1,0 +1,43 @@
+-- The index of the jobs. Nothing in here comes out of an instance, save SOP Class and Transfer Syntax.
+
+CREATE TABLE jobs (
+    id              TEXT    NOT NULL PRIMARY KEY,  -- node.jobs.JobId: sorts by arrival
+    project         TEXT    NOT NULL,
+    state           TEXT    NOT NULL,              -- node.jobs.State
+    place           TEXT    NOT NULL,              -- node.jobs.Place: where the raw file is
+    size_bytes      INTEGER NOT NULL,              -- of the raw file
+    attempts        INTEGER NOT NULL DEFAULT 0,    -- that a worker died or timed out in
+    reason          TEXT    NOT NULL DEFAULT '',   -- of the quarantine
+    sop_class_uid   TEXT    NOT NULL DEFAULT '',   -- these three: of the clean file
+    transfer_syntax TEXT    NOT NULL DEFAULT '',
+    clean_bytes     INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- All that is not over. Every question of the roles goes through this index, however many jobs are done.
+CREATE INDEX jobs_open ON jobs (state, place) WHERE place <> 'gone';
+
+CREATE TABLE deliveries (
+    job             TEXT    NOT NULL,
+    destination     TEXT    NOT NULL,
+    state           TEXT    NOT NULL DEFAULT 'cleaned',  -- cleaned (waiting), sending, sent, quarantined (given up)
+    next_try        REAL    NOT NULL DEFAULT 0,    -- while sending: when the claim ends; seconds since 1970
+    attempts        INTEGER NOT NULL DEFAULT 0,    -- that failed
+    first_failed_at REAL,
+    status          INTEGER,                       -- the last answer; NULL: there was none
+    reason          TEXT    NOT NULL DEFAULT '',
+    PRIMARY KEY (job, destination)
+) WITHOUT ROWID;
+
+CREATE INDEX deliveries_due ON deliveries (destination, next_try) WHERE state IN ('cleaned', 'sending');
+CREATE INDEX deliveries_given_up ON deliveries (destination) WHERE state = 'quarantined';
+
+-- Sums that outlive the rows.
+CREATE TABLE totals (name TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO totals VALUES ('sent', 0), ('syncs', 0);
+
+CREATE TRIGGER jobs_sent AFTER UPDATE OF state ON jobs WHEN NEW.state = 'sent' AND OLD.state <> 'sent'
+BEGIN
+    UPDATE totals SET n = n + 1 WHERE name = 'sent';
+END;
+
+PRAGMA user_version = 1;

@@ -1,0 +1,177 @@
+"""A file that is being written: nobody sees it under its name until it is complete and on the disk.
+
+Written as ``<job>.<pid>-<random>.part``, fsynced, renamed, and the folder fsynced. Its writer holds a lock on it, so a
+part that nobody locks was left by somebody who died.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from node.errors import NoRoom, Transient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from deid.encoding.element import Buffer
+
+PART_SUFFIX = ".part"
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_LOOK_EVERY_BYTES = 64 << 20
+_MOST_BUFFERS = 512  # of one writev; Linux takes 1024
+
+
+@contextmanager
+def disk_errors() -> Iterator[None]:
+    """Say a full disk as NoRoom, any other trouble of the disk as Transient."""
+    try:
+        yield
+    except OSError as error:
+        name = errno.errorcode.get(error.errno or 0, "unknown")
+        if error.errno in _NO_ROOM:
+            raise NoRoom(f"spool: no room ({name})") from None
+        raise Transient(f"spool: the disk fails ({name})") from None
+
+
+class PartFile:
+    """A file on its way; as a context manager it is discarded unless it was committed.
+
+    Parameters
+    ----------
+    path
+        that it will have
+    check_room
+        raises NoRoom; asked before the first byte and now and then
+
+    Raises
+    ------
+    NoRoom, Transient
+        if it can't be begun
+    """
+
+    def __init__(self, path: Path, check_room: Callable[[], None]) -> None:
+        self.size_bytes = 0
+        self._final = path
+        self._part = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}{PART_SUFFIX}")
+        self._check_room = check_room
+        self._look_at_bytes = _LOOK_EVERY_BYTES
+        check_room()
+        with disk_errors():
+            self._fd = _open_locked(self._part)
+
+    def write(self, *buffers: Buffer) -> None:
+        """Append.
+
+        Raises
+        ------
+        NoRoom
+            if the file system has too little room; the file is discarded
+        Transient
+            if the disk fails; likewise
+        """
+        try:
+            for start in range(0, len(buffers), _MOST_BUFFERS):
+                self._write_some(buffers[start : start + _MOST_BUFFERS])
+            if self.size_bytes >= self._look_at_bytes:
+                self._look_at_bytes = self.size_bytes + _LOOK_EVERY_BYTES
+                self._check_room()
+        except BaseException:
+            self.discard()
+            raise
+
+    def _write_some(self, buffers: Sequence[Buffer]) -> None:
+        total = sum(buffer.nbytes if isinstance(buffer, memoryview) else len(buffer) for buffer in buffers)
+        with disk_errors():
+            done = os.writev(self._fd, buffers)
+            if done < total:  # a nearly full disk, or more than Linux writes at once (2 GiB)
+                rest = memoryview(b"".join(buffers))
+                while done < total:
+                    done += os.write(self._fd, rest[done:])
+        self.size_bytes += total
+
+    def commit(self) -> int:
+        """Make it durable and visible; return its size in bytes.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if that can't be promised; the file is discarded
+        """
+        try:
+            with disk_errors():
+                os.fsync(self._fd)
+                self._part.rename(self._final)
+        except BaseException:
+            self.discard()
+            raise
+        os.close(self._fd)
+        self._fd = -1
+        try:
+            with disk_errors():
+                sync_folder(self._final.parent)
+        except BaseException:
+            with suppress(OSError):
+                self._final.unlink()
+            raise
+        return self.size_bytes
+
+    def discard(self) -> None:
+        """Leave nothing; does nothing after `commit`."""
+        if self._fd < 0:
+            return
+        with suppress(OSError):
+            self._part.unlink()
+        os.close(self._fd)
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+def _open_locked(path: Path) -> int:
+    """Create a part; where the sweeper caught it between its creation and its lock, create it again."""
+    while True:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
+
+
+def sweep_part(path: Path) -> bool:
+    """Delete a part if its writer has died; say whether it had."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not path.exists():
+            return False  # committed or discarded in between: what the lock is on has another name, or none
+        path.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def sync_folder(path: Path) -> None:
+    """Make what was created, renamed or deleted in a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

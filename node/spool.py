@@ -1,0 +1,278 @@
+"""The files of the jobs. They are the truth; the ledger is their index.
+
+    incoming/<job>.dcm      raw, as received (Part 10, written by the receiver)
+    outbox/<job>.dcm        clean
+    quarantine/<job>.dcm    raw, refused            quarantine/<job>.json   why
+
+A file has this name only once it is complete and on the disk: written as ``<job>.<pid>.part``, fsynced, renamed, and
+the folder fsynced. The writer holds a lock on its part, so a part that nobody locks was left by somebody who died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from node.errors import Misconfigured, NoRoom
+from node.jobs import JobId, NodeReason
+from node.part import PART_SUFFIX, PartFile, disk_errors, sweep_part, sync_folder
+from node.raw import Origin, raw_origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from deid.encoding.element import Buffer
+
+__all__ = ["Files", "IncomingFile", "Origin", "Record", "Spool", "raw_origin"]
+
+INCOMING, OUTBOX, QUARANTINE = "incoming", "outbox", "quarantine"
+_FOLDERS = (INCOMING, OUTBOX, QUARANTINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Which files of a job are there; `record` is the reason of its quarantine."""
+
+    incoming: bool = False
+    outbox: bool = False
+    quarantine: bool = False
+    record: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Why an instance is in quarantine; no values of it.
+
+    Attributes
+    ----------
+    reason
+        of `deid.errors.Reason` or `node.jobs.NodeReason`
+    detail
+        tags, codes, counts, names of the program or the configuration
+    quarantined_at_s
+        seconds since 1970
+    """
+
+    reason: str
+    detail: str = ""
+    project: str = ""
+    quarantined_at_s: float = 0.0
+
+
+IncomingFile = PartFile
+
+
+class Spool:
+    """The folders of one node.
+
+    Parameters
+    ----------
+    path
+        is created with its folders, mode 0700
+    min_free_bytes
+        that incoming files leave free; the outbox may use them, since only what leaves makes room
+
+    Raises
+    ------
+    Misconfigured
+        if the folders can't be made
+    """
+
+    def __init__(self, path: Path, min_free_bytes: int) -> None:
+        self.path = path
+        self._min_free_bytes = min_free_bytes
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in _FOLDERS:
+                (path / folder).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Misconfigured(f"spool {path}: {error.strerror}") from None
+
+    # -- where things are
+
+    def incoming_path(self, job_id: JobId) -> Path:
+        """Where the raw file of a job is until it's done."""
+        return self.path / INCOMING / f"{job_id}.dcm"
+
+    def outbox_path(self, job_id: JobId) -> Path:
+        """Where the clean file of a job is until it's delivered."""
+        return self.path / OUTBOX / f"{job_id}.dcm"
+
+    def quarantine_path(self, job_id: JobId) -> Path:
+        """Where the raw file of a refused job is."""
+        return self.path / QUARANTINE / f"{job_id}.dcm"
+
+    def _record_path(self, job_id: JobId) -> Path:
+        return self.path / QUARANTINE / f"{job_id}.json"
+
+    def files(self, job_id: JobId) -> Files:
+        """Look which files of a job are there now."""
+        # the order matters: what is being released is seen in quarantine or in incoming, never in neither
+        return Files(
+            quarantine=self.quarantine_path(job_id).exists(),
+            incoming=self.incoming_path(job_id).exists(),
+            outbox=self.outbox_path(job_id).exists(),
+            record=self._record_path(job_id).exists(),
+        )
+
+    def all_files(self) -> dict[JobId, Files]:
+        """Look which files of which jobs are there, in order of arrival."""
+        quarantine, records = self._ids(QUARANTINE, ".dcm"), self._ids(QUARANTINE, ".json")
+        incoming, outbox = self._ids(INCOMING, ".dcm"), self._ids(OUTBOX, ".dcm")
+        return {
+            job_id: Files(job_id in incoming, job_id in outbox, job_id in quarantine, job_id in records)
+            for job_id in sorted(incoming | outbox | quarantine | records)
+        }
+
+    def incoming_ids(self) -> list[JobId]:
+        """List the raw files, in order of arrival."""
+        return sorted(self._ids(INCOMING, ".dcm"))
+
+    def quarantine_ids(self) -> list[JobId]:
+        """List what is in quarantine, in order of arrival."""
+        return sorted(self._ids(QUARANTINE, ".dcm") | self._ids(QUARANTINE, ".json"))
+
+    def _ids(self, folder: str, suffix: str) -> set[JobId]:
+        ids = set()
+        for entry in os.scandir(self.path / folder):
+            if entry.name.endswith(suffix):
+                with suppress(ValueError):  # not one of ours: let it lie
+                    ids.add(JobId(entry.name.removesuffix(suffix)))
+        return ids
+
+    # -- room
+
+    def free_bytes(self) -> int:
+        """How much an unprivileged writer could write."""
+        status = os.statvfs(self.path)
+        return status.f_bavail * status.f_frsize
+
+    def check_room(self) -> None:
+        """Refuse to take more.
+
+        Raises
+        ------
+        NoRoom
+            if less than `min_free_bytes` are free
+        """
+        if self.free_bytes() < self._min_free_bytes:
+            raise NoRoom("spool: less room than [spool] min_free_bytes")
+
+    # -- writing
+
+    def open_incoming(self, job_id: JobId) -> IncomingFile:
+        """Begin a raw file: the Part 10 header first, whose AE titles `raw_origin` reads back.
+
+        Raises
+        ------
+        NoRoom, Transient
+            as for `PartFile.write`
+        """
+        return PartFile(self.incoming_path(job_id), self.check_room)
+
+    def put_incoming(self, job_id: JobId, header: bytes, chunks: Iterable[Buffer]) -> int:
+        """Write a raw file durably; return its size in bytes.
+
+        Raises
+        ------
+        NoRoom, Transient
+            nothing is left then
+        """
+        with self.open_incoming(job_id) as file:
+            file.write(header, *chunks)
+            return file.commit()
+
+    def put_outbox(self, job_id: JobId, chunks: Iterable[Buffer]) -> int:
+        """Write a clean file durably, over an earlier one of the same job; return its size in bytes.
+
+        Raises
+        ------
+        NoRoom, Transient
+            nothing is left then
+        """
+        with PartFile(self.outbox_path(job_id), _no_check) as file:
+            file.write(*chunks)
+            return file.commit()
+
+    # -- quarantine
+
+    def quarantine(self, job_id: JobId, reason: str, detail: str = "", project: str = "") -> None:
+        """Move a raw file to quarantine, with the reason beside it; its clean copy, if there is one, goes.
+
+        The reason is written first: no instance ever lies there without one. Safe to repeat.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if that can't be made durable
+        """
+        record = Record(reason, detail, project, time.time())
+        with PartFile(self._record_path(job_id), _no_check) as file:
+            file.write(json.dumps(asdict(record)).encode() + b"\n")
+            file.commit()
+        with disk_errors():
+            with suppress(FileNotFoundError):
+                self.incoming_path(job_id).rename(self.quarantine_path(job_id))
+            sync_folder(self.path / QUARANTINE)
+            sync_folder(self.path / INCOMING)
+            self.outbox_path(job_id).unlink(missing_ok=True)
+
+    def record(self, job_id: JobId) -> Record:
+        """Read why an instance is in quarantine; `NodeReason.UNRECORDED` if that isn't known."""
+        try:
+            return Record(**json.loads(self._record_path(job_id).read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return Record(NodeReason.UNRECORDED)
+
+    def drop_record(self, job_id: JobId) -> None:
+        """Forget the reason of an instance that is not in quarantine (any more)."""
+        self._record_path(job_id).unlink(missing_ok=True)
+
+    def release(self, job_id: JobId) -> bool:
+        """Move a raw file from quarantine to incoming, to be processed again; say whether it was there.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if that can't be made durable
+        """
+        with disk_errors():
+            try:
+                self.quarantine_path(job_id).rename(self.incoming_path(job_id))
+            except FileNotFoundError:
+                return False
+            sync_folder(self.path / INCOMING)
+            sync_folder(self.path / QUARANTINE)
+            self.drop_record(job_id)
+        return True
+
+    def discard(self, job_id: JobId) -> None:
+        """Delete what is in quarantine of a job: first the instance, last the reason."""
+        self.quarantine_path(job_id).unlink(missing_ok=True)
+        sync_folder(self.path / QUARANTINE)
+        self.drop_record(job_id)
+
+    # -- the end
+
+    def discard_incoming(self, job_id: JobId) -> None:
+        """Delete a raw file whose sender was told that it was not stored."""
+        self.incoming_path(job_id).unlink(missing_ok=True)
+
+    def remove(self, job_ids: Iterable[JobId]) -> None:
+        """Delete the files of jobs that are done, for good, clean before raw: a clean file always has its raw one."""
+        for job_id in job_ids:
+            self.outbox_path(job_id).unlink(missing_ok=True)
+            self.incoming_path(job_id).unlink(missing_ok=True)
+
+    def sweep_parts(self) -> int:
+        """Delete parts whose writers died; return how many there were."""
+        return sum(sweep_part(part) for folder in _FOLDERS for part in (self.path / folder).glob(f"*{PART_SUFFIX}"))
+
+
+def _no_check() -> None:
+    """Let the outbox and the quarantine use the reserve."""
