@@ -1,0 +1,246 @@
+"""The command line: what the commands are called, what they take, and how their errors end.
+
+The commands themselves lie in `node.commands` and are imported only when they are called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, cast
+
+from deid.errors import DeidError
+from deid.errors import Misconfigured as DeidMisconfigured
+from node.commands.arguments import ae_title, positive, remote
+from node.commands.exits import EXIT_CODES, Exit, NoSpool
+from node.errors import Misconfigured, NodeError, Unreachable
+
+PROG = "deid-node"
+
+_EXITS: tuple[tuple[type[Exception], Exit], ...] = (
+    (Misconfigured, Exit.USAGE),
+    (DeidMisconfigured, Exit.USAGE),
+    (Unreachable, Exit.UNREACHABLE),
+    (NoSpool, Exit.NOT_RUNNING),
+    (NodeError, Exit.FAILED),
+    (DeidError, Exit.FAILED),
+)
+
+_Command = Callable[[argparse.Namespace], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(Exit.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+if TYPE_CHECKING:
+    _Subparsers = argparse._SubParsersAction[_Parser]  # noqa: SLF001  argparse gives it no public name
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors are one line on stderr."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _load(arguments.command)(arguments)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has had enough (`deid-node status | head -1`); nothing more can be said there.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except Exception as error:  # noqa: BLE001  a border: a traceback's last line may quote values
+        return _complain(error)
+
+
+def _complain(error: Exception) -> int:
+    for kind, code in _EXITS:
+        if isinstance(error, kind):
+            return _fail(str(error), code)
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f": {os.fsdecode(error.filename)}"
+        return _fail(f"{error.strerror}{where}", Exit.FAILED)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+    return _fail(f"internal error, {type(error).__name__} at {place}", Exit.FAILED)
+
+
+def _fail(message: str, code: Exit) -> int:
+    sys.stderr.write(f"{PROG}: {message}\n")
+    return code
+
+
+def _load(command: str) -> _Command:
+    module, _, function = command.partition(":")
+    return cast("_Command", getattr(importlib.import_module(f"node.commands.{module}"), function))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=PROG,
+        description="A DICOM node that de-identifies every instance on its way to a research archive.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    for add in (_add_running, _add_network, _add_quarantine, _add_offline, _add_setup):
+        add(commands)
+    return parser
+
+
+def _add(commands: _Subparsers, name: str, run: str, text: str, more: str = "") -> _Parser:
+    """Add one command: `text` is its line in the list, `more` what its own --help says beside it."""
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.\n\n{more}".rstrip(),
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_config(parser: _Parser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the node's TOML file (see config/node.toml); without it the built-in defaults, with all state in ./var",
+    )
+
+
+def _add_running(commands: _Subparsers) -> None:
+    serve = _add(
+        commands,
+        "serve",
+        "running:serve",
+        "receive, de-identify and forward until told to stop",
+        "Runs the roles receive, work and forward as child processes and starts them again when they end.\n"
+        "SIGTERM or Ctrl-C: each role finishes the instance it holds, then all end. Logs are JSON lines on stderr.",
+    )
+    _add_config(serve)
+    serve.add_argument(
+        "--role",
+        choices=("receive", "work", "forward"),
+        help="do only this role's work, in this process, without a supervisor (for one systemd unit per role)",
+    )
+    status = _add(
+        commands,
+        "status",
+        "running:status",
+        "show the roles, the instances in each state, the destinations and the room left",
+        "Ends with 0 if the node runs and all roles are ready, 1 if a role is not, 4 if no node runs.",
+    )
+    _add_config(status)
+    status.add_argument("--json", action="store_true", help="one JSON object instead of text")
+
+
+def _add_network(commands: _Subparsers) -> None:
+    echo = _add(commands, "echo", "network:echo", "ask a peer for a sign of life (C-ECHO)")
+    send = _add(
+        commands,
+        "send",
+        "network:send",
+        "send instances to a peer as they are (C-STORE)",
+        "Folders are searched; a DICOMDIR is skipped. What is not stored is listed with its reason or status.\n"
+        "NOTHING IS DE-IDENTIFIED: this is how a test or a script stands in for a modality.",
+    )
+    send.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a DICOM file or a folder")
+    for parser in (echo, send):
+        parser.add_argument("remote", type=remote, metavar="AE@host:port", help="such as DEIDNODE@127.0.0.1:11112")
+        parser.add_argument(
+            "--calling", type=ae_title, default="DEIDSEND", metavar="AE", help="our own AE title (default: DEIDSEND)"
+        )
+        parser.add_argument(
+            "--timeout", type=positive, default=30, metavar="SECONDS", help="for each answer (default: 30)"
+        )
+
+
+def _add_quarantine(commands: _Subparsers) -> None:
+    parser = commands.add_parser(
+        "quarantine",
+        help="see, release or discard what was refused",
+        description="See, release or discard what was refused. Nothing of a patient is printed.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=_Parser)
+    listed = _add(kinds, "list", "quarantine:listed", "list the refused instances with their reasons")
+    show = _add(kinds, "show", "quarantine:show", "show all that is known about one refused instance")
+    release = _add(
+        kinds,
+        "release",
+        "quarantine:release",
+        "put refused instances back in line",
+        "They are cleaned again, as if just received: after a change of the profile or a repaired archive.",
+    )
+    discard = _add(kinds, "discard", "quarantine:discard", "delete refused instances for good")
+    discard.add_argument("--yes", action="store_true", help="do not ask")
+    for several in (release, discard):
+        several.add_argument("ids", nargs="*", metavar="ID", help="as `list` prints it")
+        several.add_argument("--reason", metavar="REASON", help="all that were refused for this reason")
+    show.add_argument("id", metavar="ID", help="as `list` prints it")
+    listed.add_argument("--json", action="store_true", help="one JSON object per line")
+    for each in (listed, show, release, discard):
+        _add_config(each)
+
+
+def _add_offline(commands: _Subparsers) -> None:
+    clean = _add(
+        commands,
+        "clean",
+        "offline:clean",
+        "de-identify files and folders without any network",
+        "Writes OUT/<patient>/<study UID>/<series UID>/<SOP instance UID>.dcm, all of them new names; nothing that\n"
+        "IN calls its files is carried over. What cannot be cleaned is not written but listed on stdout, with the\n"
+        "reason and its path below IN (which may name a patient); a DICOMDIR is skipped. The same key gives the same\n"
+        "output, so a run that was interrupted can be repeated into the same OUT.",
+    )
+    clean.add_argument("source", type=Path, metavar="IN", help="a file or folder")
+    clean.add_argument("target", type=Path, metavar="OUT", help="a folder; made if it is missing")
+    clean.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one per CPU)")
+    explain = _add(
+        commands,
+        "explain",
+        "offline:explain",
+        "show what becomes of each element of a file, and which row, option or override says so",
+        "One line per element: tag, VR, action (D Z X K C U of PS3.15 Table E.1-1a; + is added), what became of it,\n"
+        "source, keyword.",
+    )
+    explain.add_argument("file", type=Path, metavar="FILE", help="a DICOM file")
+    explain.add_argument("--values", action="store_true", help="also print values, before and after: PATIENT DATA")
+    for parser in (clean, explain):
+        parser.add_argument(
+            "--profile", metavar="P", help="a shipped profile's name or a TOML file (default: the first project's)"
+        )
+        _add_config(parser)
+
+
+def _add_setup(commands: _Subparsers) -> None:
+    init = _add(
+        commands,
+        "init",
+        "setup:init",
+        "write a configuration and a new secret key into a folder",
+        "Writes node.toml and key (mode 0600); overwrites neither. Who has the key can link pseudonyms to patients;\n"
+        "who loses it can never again give a patient the same pseudonym.",
+    )
+    init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="default: this folder")
+    check = _add(
+        commands,
+        "check",
+        "setup:check",
+        "try whether the node could run: configuration, profiles, key, spool, port, destinations",
+        "One line per thing that was tried. Destinations are asked by C-ECHO.",
+    )
+    _add_config(check)

@@ -1,0 +1,155 @@
+"""`init` and `check`: before the node runs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from deid.errors import Misconfigured as DeidMisconfigured
+from deid.keys import Keys
+from deid.profile import load_profile
+from node import log
+from node.commands.exits import Exit
+from node.commands.network import ask
+from node.errors import Misconfigured, Unreachable
+from node.key import create_key, load_key
+from node.presence import look
+from node.settings import ForwardSettings, load_settings, profile_path, shipped_config
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from node.settings import Settings
+
+_CHECK_PATIENCE = ForwardSettings(connect_timeout_s=5.0, dimse_timeout_s=10.0)
+_MODE_OF_OTHERS = 0o077
+
+
+def init(arguments: Namespace) -> int:
+    """Write a configuration and a key.
+
+    Raises
+    ------
+    Misconfigured
+        One of them is there already, or the folder cannot be written.
+    """
+    folder: Path = arguments.folder
+    config, key = folder / "node.toml", folder / "key"
+    for path in (config, key):
+        if path.exists():
+            raise Misconfigured(f"{path} is there already; move it away first, or choose another folder")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_key(key)
+        with config.open("x", encoding="utf-8") as file:
+            file.write(_here((shipped_config() / "node.toml").read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Misconfigured(f"{folder} cannot be written ({error.strerror})") from None
+    sys.stdout.write(
+        f"wrote {config} and {key}\n"
+        f"keep the key safe and backed up: pseudonyms, UIDs and dates depend on it\n"
+        f"next: edit {config}, then deid-node check --config {config}, then deid-node serve --config {config}\n"
+    )
+    return Exit.OK
+
+
+def _here(example: str) -> str:
+    """Let the example keep its key and its spool beside the new file instead of below ./var."""
+    return re.sub(r'^(#? ?\w+ = ")var/', r"\1", example, flags=re.MULTILINE)
+
+
+def check(arguments: Namespace) -> int:
+    """Try all that the node needs; say what is wrong.
+
+    Raises
+    ------
+    Misconfigured
+        The configuration cannot be read at all.
+    """
+    log.silence_libraries()
+    settings = load_settings(arguments.config)
+    worst = Exit.OK
+    for what, trouble, code in _checks(settings):
+        sys.stdout.write(f"ok    {what}\n" if not trouble else f"FAIL  {what}: {trouble}\n")
+        worst = code if trouble and worst in (Exit.OK, Exit.UNREACHABLE) else worst
+    return worst
+
+
+def _checks(settings: Settings) -> Iterator[tuple[str, str, Exit]]:
+    """Yield what was tried, what is wrong with it (empty: nothing), and how that should end."""
+    yield f"configuration {settings.config_path or 'built in'}", "", Exit.OK
+    yield f"key {settings.key_file}", _key_trouble(settings), Exit.USAGE
+    for project in settings.projects:
+        yield from _profile_checks(settings, project.name)
+    yield f"spool {settings.spool.path}", _spool_trouble(settings), Exit.USAGE
+    receive = settings.receive
+    yield f"port {receive.port} on {receive.address}", _port_trouble(settings), Exit.USAGE
+    for name, destination in settings.destinations.items():
+        peer = f"{destination.ae_title}@{destination.host}:{destination.port}"
+        try:
+            answer = ask(destination, _CHECK_PATIENCE)
+        except (Unreachable, OSError) as error:
+            yield f"destination {name}", f"{error}", Exit.UNREACHABLE
+        else:
+            trouble = "" if answer == 0 else f"{peer} answers the echo with {answer:#06x}"
+            yield f"destination {name} ({peer})", trouble, Exit.FAILED
+
+
+def _key_trouble(settings: Settings) -> str:
+    if settings.config_path is None and not settings.key_file.exists():
+        return ""  # serve makes it
+    try:
+        Keys.from_secret(load_key(settings.key_file))
+    except (Misconfigured, DeidMisconfigured) as error:
+        return str(error)
+    return ""
+
+
+def _profile_checks(settings: Settings, name: str) -> Iterator[tuple[str, str, Exit]]:
+    project = settings.project_named(name)
+    assert project is not None  # noqa: S101  the name came out of the settings
+    try:
+        profile = load_profile(profile_path(project))
+    except DeidMisconfigured as error:
+        yield f"project {name}", str(error), Exit.USAGE
+        return
+    what = f"project {name}: called {project.called_ae_title}, profile {profile.name}"
+    if profile.demands:
+        what += f" (instances that need {', '.join(sorted(profile.demands))} cleaned are quarantined: not built yet)"
+    yield what, "", Exit.OK
+
+
+def _spool_trouble(settings: Settings) -> str:
+    path = settings.spool.path
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not os.access(existing, os.W_OK | os.X_OK):
+        return f"{existing} cannot be written by this user"
+    if path.exists() and path.stat().st_mode & _MODE_OF_OTHERS:
+        return f"others may look into it; run chmod 700 {path}"
+    stat = os.statvfs(existing)
+    free_bytes = stat.f_bavail * stat.f_frsize
+    if free_bytes < settings.spool.min_free_bytes:
+        return f"{free_bytes >> 20} MiB are free, [spool] min_free_bytes wants {settings.spool.min_free_bytes >> 20}"
+    return ""
+
+
+def _port_trouble(settings: Settings) -> str:
+    """Say why the port cannot be listened on; a node of this spool that runs already may have it."""
+    if look(settings.spool.path).running:
+        return ""
+    receive = settings.receive
+    family = socket.AF_INET6 if ":" in receive.address else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((receive.address, receive.port))
+            probe.listen(1)
+        except OSError as error:
+            return "somebody else listens there" if error.errno == errno.EADDRINUSE else str(error.strerror)
+    return ""

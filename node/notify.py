@@ -1,0 +1,75 @@
+"""What systemd is told about the node: sd_notify(3) in a few lines, without libsystemd.
+
+Outside systemd (no ``NOTIFY_SOCKET``) every message is dropped in silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+
+_VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """The way to the service manager.
+
+    Parameters
+    ----------
+    address : str
+        Path of the manager's datagram socket; a leading ``@`` means the abstract name space; empty: nobody listens.
+    watchdog_interval_s : float or None
+        How often the manager wants to hear ``WATCHDOG=1``: half of what it allows. None: it does not ask.
+    """
+
+    address: str = ""
+    watchdog_interval_s: float | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Notifier:
+        """Read ``NOTIFY_SOCKET``, ``WATCHDOG_USEC`` and ``WATCHDOG_PID`` as systemd sets them."""
+        return cls(environment.get("NOTIFY_SOCKET", ""), _watchdog_interval_s(environment))
+
+    def ready(self, status: str) -> None:
+        """Say that the node does its work from now on."""
+        self._send("READY=1", f"STATUS={status}")
+
+    def status(self, status: str) -> None:
+        """Say in one line what the node is busy with; `systemctl status` shows it."""
+        self._send(f"STATUS={status}")
+
+    def stopping(self) -> None:
+        """Say that the node is about to end."""
+        self._send("STOPPING=1", "STATUS=stopping")
+
+    def watchdog(self) -> None:
+        """Say that the node is alive."""
+        self._send("WATCHDOG=1", patience_s=0.0)  # the next one will do as well
+
+    def _send(self, *lines: str, patience_s: float = 1.0) -> None:
+        if not self.address:
+            return
+        address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        # A manager that went away or is slow must never stop or hold up the node.
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(patience_s)
+            sock.sendto("\n".join(lines).encode(), address)
+
+
+def without_manager(environment: Mapping[str, str]) -> MutableMapping[str, str]:
+    """Return a copy for child processes, which must not speak to the manager in the supervisor's place."""
+    return {name: value for name, value in environment.items() if name not in _VARIABLES}
+
+
+def _watchdog_interval_s(environment: Mapping[str, str]) -> float | None:
+    usec = environment.get("WATCHDOG_USEC", "")
+    meant_for = environment.get("WATCHDOG_PID", "")
+    if not usec.isdecimal() or int(usec) == 0:
+        return None
+    if meant_for and meant_for != str(os.getpid()):
+        return None
+    return int(usec) / 2_000_000

@@ -1,0 +1,231 @@
+"""Cleaning without a network: `deid-node clean IN OUT`.
+
+What a file was called and where it lay says nothing in OUT: there it lies as
+``<pseudonymous patient>/<new study UID>/<new series UID>/<new SOP instance UID>.dcm``.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import mmap
+import re
+import tempfile
+from collections import deque
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deid.context import Context
+from deid.encoding.reader import Limits, read_part10
+from deid.engine import deidentify
+from deid.errors import Misconfigured as DeidMisconfigured
+from deid.errors import Refused
+from deid.instance import Instance
+from deid.keys import Keys
+from deid.profile import load_profile
+from node.errors import Misconfigured, NoRoom
+from node.folders import MEDIA_DIRECTORY, files_below
+from node.jobs import NodeReason
+from node.key import load_key
+from node.pool import WorkerDied, WorkerRaised, WorkerTimedOut
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from deid.encoding.element import Buffer
+    from deid.instance import CleanInstance
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+_LONGEST_NAME = 64
+
+
+class Fate(StrEnum):
+    """What became of one file."""
+
+    CLEANED = "cleaned"
+    ALREADY_THERE = "already there"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+class OfflineReason(StrEnum):
+    """Why a file was not cleaned, beside `deid.errors.Reason` and `node.jobs.NodeReason`."""
+
+    DICOMDIR = "dicomdir"
+    UNREADABLE = "unreadable"
+    OTHER_CONTENT = "other-content-under-this-uid"
+
+
+_REASONS: tuple[tuple[type[Exception], StrEnum], ...] = (
+    (OSError, OfflineReason.UNREADABLE),
+    (MemoryError, NodeReason.OUT_OF_MEMORY),
+    (WorkerDied, NodeReason.WORKER_DIED),
+    (WorkerTimedOut, NodeReason.WORKER_TIMED_OUT),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a cleaning process needs to know; small, and no secret in it."""
+
+    profile: Path
+    key_file: Path
+
+    def context(self) -> Context:
+        """Load profile and key.
+
+        Raises
+        ------
+        deid.errors.Misconfigured
+            The profile is wrong.
+        node.errors.Misconfigured
+            The key is missing or wrong.
+        """
+        return _context(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Disposition:
+    """One file of IN, by its path below IN, and what became of it; `reason` and `detail` if it was not cleaned."""
+
+    path: Path
+    fate: Fate
+    reason: str = ""
+    detail: str = ""
+
+
+@cache
+def _context(recipe: Recipe) -> Context:
+    return Context(load_profile(recipe.profile), Keys.from_secret(load_key(recipe.key_file)), Limits())
+
+
+def plan(source: Path, target: Path) -> list[Path]:
+    """Return the files to clean.
+
+    Raises
+    ------
+    Misconfigured
+        IN is not there or OUT lies inside it (or the reverse): clean and raw files would mix.
+    """
+    inner, outer = target.resolve(), source.resolve()
+    if inner.is_relative_to(outer) or (source.is_dir() and outer.is_relative_to(inner)):
+        raise Misconfigured(f"OUT {target} and IN {source} lie inside one another; choose a folder elsewhere")
+    return files_below(source)
+
+
+def clean_all(
+    files: list[Path], source: Path, target: Path, recipe: Recipe, executor: Executor, in_flight: int
+) -> Generator[Disposition]:
+    """Clean files into `target` with at most `in_flight` of them at a time in `executor`; yields in their order."""
+    base = source.parent if source.is_file() else source
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=target, ignore_cleanup_errors=True) as parts:
+        waiting: deque[tuple[Path, Path, Future[Path]]] = deque()
+        todo = enumerate(files)
+        while True:
+            for number, path in islice(todo, in_flight - len(waiting)):
+                part = Path(parts, f"{number}.dcm")
+                waiting.append((path.relative_to(base), part, executor.submit(clean_file, path, part, recipe)))
+            if not waiting:
+                return
+            path, part, future = waiting.popleft()
+            yield _settle(path, part, future, target)
+
+
+def clean_file(path: Path, part: Path, recipe: Recipe) -> Path:
+    """Clean one file into `part`; return where below OUT it belongs. Runs in a cleaning process.
+
+    Raises
+    ------
+    Refused
+        It cannot be cleaned with certainty.
+    Skipped
+        It is not an instance.
+    OSError
+        It cannot be read.
+    NoRoom
+        `part` cannot be written.
+    """
+    buffer = read_mapped(path)
+    context = recipe.context()
+    part10 = read_part10(buffer, context.limits)
+    if part10.meta.sop_class_uid == MEDIA_DIRECTORY:
+        raise Skipped(OfflineReason.DICOMDIR)
+    clean = deidentify(Instance(part10.transfer_syntax, part10.data_set_bytes), context).clean
+    try:
+        with part.open("wb") as file:
+            file.writelines(clean.part10())
+    except OSError as error:
+        raise NoRoom(f"OUT cannot be written ({error.strerror})") from None
+    return place(clean)
+
+
+class Skipped(Exception):
+    """The file is not an instance, by design of the medium."""
+
+
+def place(clean: CleanInstance) -> Path:
+    """Return where below OUT a clean instance belongs; none of the names can lead elsewhere."""
+    uids = clean.study_instance_uid, clean.series_instance_uid, clean.sop_instance_uid
+    patient, study, series, instance = (_name(part) for part in (clean.patient_id, *uids))
+    return Path(patient, study, series, f"{instance}.dcm")
+
+
+def _name(text: str) -> str:
+    return _UNSAFE.sub("_", text)[:_LONGEST_NAME].lstrip(".") or "none"
+
+
+def read_mapped(path: Path) -> Buffer:
+    """Map a file into memory.
+
+    Raises
+    ------
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        if not file.seek(0, 2):
+            return b""  # nothing can be mapped
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _settle(path: Path, part: Path, future: Future[Path], target: Path) -> Disposition:
+    """Put the clean file where it belongs, or say why there is none. Only one process does this, one by one."""
+    try:
+        return _put(path, part, target / future.result())
+    except (NoRoom, Misconfigured, DeidMisconfigured):
+        raise  # the next file would not fare better
+    except Skipped as skipped:
+        return Disposition(path, Fate.SKIPPED, str(skipped))
+    except Exception as error:  # noqa: BLE001  a defect costs one file; its message could quote a value
+        return Disposition(path, Fate.REFUSED, *_why(error))
+
+
+def _why(error: Exception) -> tuple[str, str]:
+    """Return reason and detail; of an error that nobody foresaw, its type."""
+    if isinstance(error, Refused):
+        return error.reason, error.detail
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return reason, ""
+    return NodeReason.INTERNAL_ERROR, str(error) if isinstance(error, WorkerRaised) else type(error).__name__
+
+
+def _put(path: Path, part: Path, final: Path) -> Disposition:
+    """Move a clean file to its place; what lies there already is never overwritten."""
+    try:
+        if not final.exists():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            part.rename(final)
+            return Disposition(path, Fate.CLEANED)
+        same = filecmp.cmp(part, final, shallow=False)
+        part.unlink()
+    except OSError as error:
+        raise NoRoom(f"OUT cannot be written ({error.strerror})") from None
+    if same:
+        return Disposition(path, Fate.ALREADY_THERE)
+    return Disposition(path, Fate.REFUSED, OfflineReason.OTHER_CONTENT)

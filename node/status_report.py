@@ -1,0 +1,155 @@
+"""What `deid-node status` says: roles, jobs, destinations, quarantine, room."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from node.ledger import LEDGER_FILE, open_ledger
+from node.presence import RoleState, look
+from node.quarantine import listed
+from node.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from node.jobs import Queue
+    from node.settings import Settings
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """How a node is at one moment; names out of the configuration, states and numbers only.
+
+    Attributes
+    ----------
+    has_spool
+        False if no node ever ran here; then there are no numbers
+    jobs
+        instances by state
+    quarantine
+        refused instances by reason
+    """
+
+    ae_title: str
+    listens_on: str
+    spool: str
+    running: bool
+    pid: int
+    roles: tuple[RoleState, ...]
+    has_spool: bool
+    jobs: Mapping[str, int]
+    destinations: tuple[Queue, ...]
+    quarantine: Mapping[str, int]
+    free_bytes: int
+    min_free_bytes: int
+
+    @property
+    def all_ready(self) -> bool:
+        """Whether every role does its work."""
+        return bool(self.roles) and all(role.state == "ready" for role in self.roles)
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as plain values."""
+        return {**asdict(self), "all_ready": self.all_ready}
+
+
+def collect(settings: Settings) -> StatusReport:
+    """Look at a node from outside; nothing is written, whether it runs or not.
+
+    Raises
+    ------
+    Transient
+        The ledger could not be read just now.
+    """
+    seen = look(settings.spool.path)
+    spool = settings.spool.path
+    jobs, destinations, has_spool = _from_ledger(spool)
+    return StatusReport(
+        ae_title=settings.ae_title,
+        listens_on=f"{settings.receive.address} port {settings.receive.port}",
+        spool=str(spool),
+        running=seen.running,
+        pid=seen.pid,
+        roles=seen.roles,
+        has_spool=has_spool,
+        jobs=jobs,
+        destinations=destinations,
+        quarantine=_quarantine(settings) if has_spool else {},
+        free_bytes=_free_bytes(spool),
+        min_free_bytes=settings.spool.min_free_bytes,
+    )
+
+
+def text(report: StatusReport) -> str:
+    """Return the report as lines for a person."""
+    return "".join(f"{line}\n" for part in (_node, _jobs, _destinations, _refused) for line in part(report))
+
+
+def _from_ledger(spool: Path) -> tuple[dict[str, int], tuple[Queue, ...], bool]:
+    if not (spool / LEDGER_FILE).exists():
+        return {}, (), False
+    ledger = open_ledger(spool)
+    try:
+        counts = {state.value: number for state, number in ledger.counts().items()}
+        return counts, tuple(ledger.queues()), True
+    finally:
+        ledger.close()
+
+
+def _quarantine(settings: Settings) -> dict[str, int]:
+    spool = Spool(settings.spool.path, settings.spool.min_free_bytes)
+    return dict(Counter(entry.reason for entry in listed(spool)))
+
+
+def _free_bytes(path: Path) -> int:
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    stat = os.statvfs(existing)
+    return stat.f_bavail * stat.f_frsize
+
+
+def _node(report: StatusReport) -> Iterator[str]:
+    state = f"runs (pid {report.pid})" if report.running else "does not run"
+    yield f"{report.ae_title} on {report.listens_on} {state}"
+    for role in report.roles:
+        line = f"  {role.name:<11} {role.state:<11} for {_duration(time.time() - role.since)}"
+        yield f"{line}, restarted {role.restarts} times" if role.restarts else line
+    waiting = [role.name for role in report.roles if role.state != "ready"]
+    if waiting:
+        yield f"  not ready: {', '.join(waiting)}"
+    free = f"{report.free_bytes / _GIB:.1f} GiB free, the last {report.min_free_bytes / _GIB:.1f} of them kept free"
+    yield f"spool {report.spool}: {free if report.has_spool else 'not there yet'}"
+    if report.free_bytes < report.min_free_bytes:
+        yield "  no room: senders are told A700 (out of resources)"
+
+
+def _jobs(report: StatusReport) -> Iterator[str]:
+    if report.has_spool:
+        yield "instances: " + ", ".join(f"{number} {state}" for state, number in report.jobs.items())
+
+
+def _destinations(report: StatusReport) -> Iterator[str]:
+    for queue in report.destinations:
+        line = f"to {queue.destination}: {queue.waiting} waiting, {queue.sending} on their way"
+        if queue.failing:
+            last = "no answer" if queue.failed_status is None else f"status {queue.failed_status:#06x}"
+            line += f", {queue.failing} tried before ({last})"
+        yield f"{line}, {queue.given_up} given up" if queue.given_up else line
+
+
+def _refused(report: StatusReport) -> Iterator[str]:
+    for reason, number in sorted(report.quarantine.items(), key=lambda item: -item[1]):
+        yield f"quarantine: {number} {reason}"
+
+
+def _duration(seconds: float) -> str:
+    for unit_s, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds / unit_s:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
