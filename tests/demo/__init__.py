@@ -1,0 +1,1 @@
+"""The demonstration: a node, an archive and a modality on this machine; what went in and what came out."""
