@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deid.elements.dates import shift_da
 from deid.elements.marks import MARKS
-from deid.elements.pseudonyms import PATIENT_ID, PATIENT_NAME, Patient
+from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient
 from deid.elements.uids import is_well_known
 from deid.encoding.element import Buffer, DataSet, Element, Fragments
 from deid.encoding.reader import Limits, read_data_set
@@ -91,9 +91,11 @@ def _finding(
 
 
 def _is_ours(element: Element, value: bytes, patient: Patient) -> bool:
-    """Tell whether the value was made here: a mark, or the pseudonym."""
-    is_pseudonym = element.tag in _PSEUDONYMOUS and value.strip(b" \0") == patient.pseudonym.encode("ascii")
-    return is_pseudonym or element.tag in MARKS
+    """Tell whether the value was made here: a mark, the pseudonym, or the new accession number."""
+    text = value.strip(b" \0").decode("latin-1")
+    is_pseudonym = element.tag in _PSEUDONYMOUS and text == patient.pseudonym
+    is_accession = element.tag == ACCESSION_NUMBER and text == patient.new_accession_number
+    return is_pseudonym or is_accession or element.tag in MARKS
 
 
 def _unshifted_date(candidates: list[Needle], value: bytes, days: int, identifiers: Identifiers) -> Needle | None:
@@ -131,11 +133,13 @@ def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> Non
         for needle in identifiers.needles
         if needle.kind in _KINDS_IN_PIXELS and _shortest(needle) >= _shortest_in_pixels(needle)
     ]
-    if not wanted:
-        return
+    probes = {probe: needle for needle in wanted for probe in needle.probes}
     for element in pixels:
+        # Of native pixels nothing but samples is left; only longer runs of ASCII would be text there at all.
+        is_compressed = isinstance(element.value, Fragments)
+        looked_for = {probe: needle for probe, needle in probes.items() if is_compressed or probe.isascii()}
         for buffer in _buffers(element):
-            needle = _in_bulk(wanted, buffer)
+            needle = _in_bulk(looked_for, buffer)
             if needle is not None:
                 raise _refusal(element, needle)
 
@@ -151,15 +155,15 @@ def _buffers(element: Element) -> list[Buffer]:
     return [] if isinstance(element.value, list) else [element.value]
 
 
-def _in_bulk(wanted: list[Needle], buffer: Buffer) -> Needle | None:
+def _in_bulk(probes: dict[bytes, Needle], buffer: Buffer) -> Needle | None:
     """Find a needle in a large value, block by block, looking closer only where letters or digits follow each other."""
-    every_probe_is_ascii = all(probe.isascii() for needle in wanted for probe in needle.probes)
-    overlap = max(len(probe) for needle in wanted for probe in needle.probes)
-    for start in range(0, len(buffer), _BLOCK_BYTES):
+    overlap = max(map(len, probes), default=0)
+    ascii_only = all(map(bytes.isascii, probes))
+    for start in range(0, len(buffer) if probes else 0, _BLOCK_BYTES):
         block = bytes(buffer[start : start + _BLOCK_BYTES + overlap])
-        for text in text_runs(block) if every_probe_is_ascii else [block]:
-            needle = _in_binary(wanted, text)
-            if needle is not None:
+        text = (b"\0".join(text_runs(block)) if ascii_only else block).lower()
+        for probe, needle in probes.items():
+            if text and probe in text:
                 return needle
     return None
 
