@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 
 from deid.context import Context
 from deid.elements.clean import Cleaner
-from deid.elements.dates import shift_days
 from deid.elements.marks import marks
 from deid.elements.pseudonyms import (
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
     STUDY_INSTANCE_UID,
     Patient,
-    patient_of,
+    subject_of,
     value_text,
 )
 from deid.encoding.element import Buffer, DataSet
@@ -28,6 +27,7 @@ from deid.encoding.syntax import transfer_syntax
 from deid.encoding.writer import write_data_set
 from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers, harvest
+from deid.identity import check_chosen, shift_of
 from deid.instance import CleanInstance, Instance
 from deid.pixels.frames import rebuild_pixel_data
 from deid.profile import Rules
@@ -113,8 +113,11 @@ def _begin(instance: Instance, context: Context, findings: list[Finding] | None)
         raise Refused(Reason.MISSING_UID, "(0008,0016) or (0008,0018)")
     if not is_known_sop_class(sop_class_uid):
         raise Refused(Reason.UNSUPPORTED_SOP_CLASS)
-    patient = patient_of(source, context.keys.patient)
-    days = shift_days(context.keys.date, patient.identity)
+    subject = subject_of(source)
+    new = context.identity.assign(subject, context.keys)
+    check_chosen(new, subject)
+    patient = Patient(new.pseudonym, subject.accession_number, new.accession_number)
+    days = shift_of(new, context.keys)
     rules = context.profile.rules(sop_class_uid)
     return _Work(instance, context, source, sop_class_uid, rules, patient, days, findings)
 

@@ -1,7 +1,7 @@
 """What can go wrong in `deid`.
 
 DeidError
-├── Refused        this instance cannot be cleaned with certainty: quarantine it
+├── Refused        this instance cannot be cleaned with certainty: quarantine it (UNMAPPED_PATIENT: not yet, hold it)
 └── Misconfigured  profile, key or models are wrong: stop, nothing can be cleaned
 
 Messages carry tags, codes and counts, never values of an instance.
@@ -27,6 +27,7 @@ class Reason(StrEnum):
     INVALID_UID = "invalid-uid"
     UNDECODABLE_TEXT = "undecodable-text"
     NO_PATIENT = "no-patient-identity"
+    UNMAPPED_PATIENT = "patient-not-mapped"
     STEP_UNAVAILABLE = "step-unavailable"
     IDENTIFIER_LEFT = "identifier-left"
 

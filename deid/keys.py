@@ -43,6 +43,11 @@ class Keys:
         )
 
 
+def subkey(secret: bytes, purpose: str) -> bytes:
+    """Derive a 32-byte key for a purpose outside this package; no purpose of `Keys` can be reached by it."""
+    return _expand(_mac(b"deid-node", secret), b"node " + purpose.encode("utf-8"))
+
+
 def _mac(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, hashlib.sha256)
 

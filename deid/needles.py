@@ -11,9 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from deid.readings import PLAUSIBLE_CODECS, undisguised
+
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _FIRST_UNSPACED_SCRIPT = "\u2e80"  # CJK and what follows is written without spaces between words
+_LARGEST_SEARCHED_TWICE_BYTES = 1 << 18
+SHORTEST_IN_BYTES = 6
+_SHORTEST_NUMBER_IN_BYTES = 9
 
 
 class Kind(Enum):
@@ -37,15 +42,30 @@ class Needle:
         its words, case-folded, separated by one space; a UID as it is
     probes
         bytes, ASCII letters lower-cased, one of which is present in any text that holds the needle
+    guard
+        bytes that are present too wherever one of many needles is, so that one look is enough for all of them; empty
+        for none
     """
 
     kind: Kind
     words: str
     probes: tuple[bytes, ...]
+    guard: bytes = b""
+
+    @property
+    def is_told_by_bytes(self) -> bool:
+        """Whether it is too long to be among arbitrary bytes by chance: a part of a name, or an ID."""
+        if self.kind not in _TOLD_BY_BYTES or not self.probes:
+            return False
+        least = _SHORTEST_NUMBER_IN_BYTES if self.words.replace(" ", "").isdigit() else SHORTEST_IN_BYTES
+        return min(map(len, self.probes)) >= least
 
     def __repr__(self) -> str:
         """Say what it is, never which."""
         return f"<{self.kind.name}>"
+
+
+_TOLD_BY_BYTES = frozenset({Kind.NAME_PART, Kind.CODE})
 
 
 def words(text: str) -> str:
@@ -74,11 +94,16 @@ def make_needle(kind: Kind, text: str, codecs: Iterable[str]) -> Needle | None:
     return Needle(kind, " ".join(found).casefold(), tuple(_encoded_forms(probe, codecs)))
 
 
+def make_date_needle(written: str, probe: str, year: str) -> Needle:
+    """Return the needle for a date in one of its written forms, `probe` being a part of it, and `year` another."""
+    return Needle(Kind.DATE, words(written), (probe.lower().encode("ascii"),), year.encode("ascii"))
+
+
 def _encoded_forms(text: str, codecs: Iterable[str]) -> set[bytes]:
     if text.isascii():
         return {text.lower().encode("ascii")}
     out: set[bytes] = set()
-    for codec in {*codecs, "utf-8"}:
+    for codec in {*codecs, *PLAUSIBLE_CODECS}:
         for form in (text, text.lower(), text.upper(), text.title()):
             try:
                 out.add(_ESCAPE.sub(b"", form.encode(codec)).lower())
@@ -122,14 +147,38 @@ class Needles:
         return len(self._by_id)
 
     def possible_in(self, data: bytes) -> list[Needle]:
-        """Return the needles one of whose probes is in `data`, whose ASCII letters must be lower-cased."""
+        """Return the needles one of whose probes is in `data`, as it is or in disguise."""
+        lowered = data.lower()
         found: list[Needle] = []
+        guards: dict[bytes, bool] = {b"": True}
         for needle in self._by_id.values():
-            for probe in needle.probes:
-                if probe in data:
-                    found.append(needle)
-                    break
+            guard = needle.guard
+            if guard not in guards:
+                guards[guard] = guard in lowered
+            if guards[guard]:
+                for probe in needle.probes:
+                    if probe in lowered:
+                        found.append(needle)
+                        break
+        if len(data) <= _LARGEST_SEARCHED_TWICE_BYTES:
+            found += _disguised(self._by_id.values(), data)
         return found
+
+
+def _disguised(needles: Iterable[Needle], data: bytes) -> list[Needle]:
+    undone = undisguised(data)
+    return [needle for needle in needles if needle.is_told_by_bytes and any(probe in undone for probe in needle.probes)]
+
+
+def first_in_bytes(needles: Sequence[Needle], value: bytes) -> Needle | None:
+    """Return the first needle that lies in bytes that are no text, or in disguise in those of a text."""
+    wanted = [needle for needle in needles if needle.is_told_by_bytes]
+    if not wanted:
+        return None
+    lowered = value.lower()
+    if len(value) <= _LARGEST_SEARCHED_TWICE_BYTES:
+        lowered += b"\n" + undisguised(value)
+    return next((needle for needle in wanted if any(probe in lowered for probe in needle.probes)), None)
 
 
 def lies_in(needle: Needle, text: str, text_words: str) -> bool:

@@ -130,6 +130,11 @@ class Rules:
             rule = self._private_memo[key] = self._resolve_private(creator, tag, vr)
         return rule
 
+    def type_of(self, tag: int, parent: int) -> str | None:
+        """Type of a standard attribute in the instance's IOD, at this place; None if it isn't part of it there."""
+        find = attribute_type if confidentiality_row(tag) is not None else attribute_outside_the_table
+        return find(self._sop_class_uid, parent, tag)
+
     def private_vr(self, creator: str, tag: int) -> str:
         """VR that the lists or pydicom's private dictionary give a private element, ``UN`` if they don't know it."""
         return private_vr(creator, tag)
@@ -153,11 +158,22 @@ class Rules:
         row = confidentiality_row(tag)
         dictionary_vr = _dictionary_vr(tag) or (row.vr if row else "")
         if row is not None:
-            rule = self._by_row(row, tag, parent)
+            rule = self._by_row(row, attribute_type(self._sop_class_uid, parent, tag))
         elif dictionary_vr:
             rule = self._outside(tag, {vr, dictionary_vr}, parent)
         else:
             rule = _UNKNOWN
+        return self._overridden(rule, tag, vr, dictionary_vr)
+
+    def rule_of_type(self, row: Row, type_: str | None) -> Rule:
+        """Rule for an attribute of Table E.1-1 wherever an IOD gives it this Type: for printing the table."""
+        if row.tag >> 16 in NO_DATA_SET_GROUPS:
+            return _NO_DATA
+        vr = row.vr.split(" or ")[0]
+        return self._overridden(self._by_row(row, type_), row.tag, vr, row.vr)
+
+    def _overridden(self, rule: Rule, tag: int, vr: str, dictionary_vr: str) -> Rule:
+        """Put an override over a standard element's rule, else cap its age."""
         override = self._overrides.attribute(tag)
         if override is None and dictionary_vr:
             override = self._overrides.vr(vr, dictionary_vr)
@@ -165,8 +181,8 @@ class Rules:
             return Rule(override.action, rule.fallback, override.source)
         return _with_age_capped(rule, vr)
 
-    def _by_row(self, row: Row, tag: int, parent: int) -> Rule:
-        basic = resolve(row.basic, attribute_type(self._sop_class_uid, parent, tag))
+    def _by_row(self, row: Row, type_: str | None) -> Rule:
+        basic = resolve(row.basic, type_)
         option = _deciding_option(row, self._options)
         if option is None:
             return Rule(basic, basic, "E.1-1")
@@ -247,8 +263,9 @@ def _by_vrs(tag: int, vrs: set[str], options: frozenset[str]) -> Rule:
         return _standing(Action.X)
     if "SQ" in vrs and len(vrs) > 1:
         return _standing(Action.X)  # a Sequence as opaque bytes, or items where there are none: nobody can look inside
-    if "UI" in vrs and tag not in UIDS_OF_NO_INSTANCE:
-        return _standing(Action.U, "retain_uids" if "retain_uids" in options else "")
+    if "UI" in vrs:
+        basic = Action.K if tag in UIDS_OF_NO_INSTANCE else Action.U
+        return _standing(basic, "retain_uids" if "retain_uids" in options else "")
     if vrs & _TEMPORAL_VRS:
         return _standing(Action.X, _date_option(options))
     return _standing(Action.K)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deid.elements.dummies import CODE_MEANING, is_public_code
-from deid.encoding.element import DataSet, Element
-from deid.encoding.text import decode_lenient
-from deid.needles import Kind, Needle, first_in, words
+from deid.encoding.element import Buffer, DataSet, Element
+from deid.needles import Kind, Needle, first_in, first_in_bytes, words
+from deid.readings import readings, undisguised
 from deid.standard import is_defined_term
 
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 NUMBER_VRS = frozenset({"DS", "IS"})
 SHORTEST_NUMERIC_ID = 6
+_WRITTEN_AS_NUMBERS = frozenset({Kind.CODE, Kind.DATE})
 
 
 def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> Needle | None:
@@ -34,14 +35,20 @@ def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> N
     """
     if not isinstance(element.value, bytes | memoryview):
         return None
-    text = decode_lenient(element.value, element.vr, owner.charset)[0]
+    texts = readings(element.value, element.vr, owner.charset)
     if element.vr in NUMBER_VRS:
-        return _whole_number(needles, text)
+        return _whole_number(needles, texts[0])
     if element.vr == "CS":
-        return _in_terms(needles, text)
+        return _in_terms(needles, texts[0])
     if element.tag == CODE_MEANING and is_public_code(owner):
         needles = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
-    return first_in(needles, text)
+    found = (first_in(needles, text) for text in texts)
+    return next((needle for needle in found if needle is not None), None) or _in_disguise(needles, element.value)
+
+
+def _in_disguise(needles: Sequence[Needle], value: Buffer) -> Needle | None:
+    """Find a name or an ID that no decoding shows; what the bytes say as they are has been looked at as a text."""
+    return first_in_bytes(needles, undisguised(bytes(value)))
 
 
 def _in_terms(needles: Sequence[Needle], text: str) -> Needle | None:
@@ -52,4 +59,4 @@ def _in_terms(needles: Sequence[Needle], text: str) -> Needle | None:
 def _whole_number(needles: Sequence[Needle], text: str) -> Needle | None:
     """Compare IDs of digits with each number as a whole: 1234 inside 0.12345 says nothing."""
     numbers = {words(value) for value in text.split("\\") if len(value.strip(" \0")) >= SHORTEST_NUMERIC_ID}
-    return next((needle for needle in needles if needle.kind is Kind.CODE and needle.words in numbers), None)
+    return next((needle for needle in needles if needle.kind in _WRITTEN_AS_NUMBERS and needle.words in numbers), None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from deid.elements.dates import shift_da
+from deid.elements.dummies import DUMMY_BY_VR
 from deid.elements.marks import MARKS
 from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient
 from deid.elements.uids import is_well_known
@@ -17,8 +18,9 @@ from deid.needles import Kind, Needle
 from deid.runs import SHORTEST_RUN_BYTES, text_runs
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
 
-_BLOCK_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 16  # small enough to stay in the cache, and for the allocator to use the same memory again
 _SHORTEST_NUMBER_IN_PIXELS_BYTES = 9
+_DUMMY_DATE = DUMMY_BY_VR["DA"].decode("ascii")
 _OWN_UID_ROOT = "2.25."
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
 _KINDS_IN_PIXELS = frozenset({Kind.NAME_PART, Kind.CODE})
@@ -102,7 +104,8 @@ def _unshifted_date(candidates: list[Needle], value: bytes, days: int, identifie
     """Find a date of the source that is not, by chance, the shifted form of another one."""
     for part in value.decode("latin-1").split("\\"):
         day = part.strip(" \0").replace(".", "")[:8]
-        if day in identifiers.dates and shift_da(day, -days) not in identifiers.dates:
+        is_dummy = day == _DUMMY_DATE  # the same for everybody, whoever was born on it
+        if day in identifiers.dates and not is_dummy and shift_da(day, -days) not in identifiers.dates:
             return next((needle for needle in candidates if needle.kind is Kind.DATE), None)
     return None
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import mmap
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deid.context import Context
-from deid.engine import Instance, deidentify
+from deid.engine import Instance, Result, deidentify
 from deid.errors import Misconfigured as DeidMisconfigured
-from deid.errors import Refused
+from deid.errors import Reason, Refused
 from deid.keys import Keys
 from deid.profile import load_profile
 from node.errors import Misconfigured, NodeError
+from node.identities import Source, open_source
 from node.jobs import CleanedJob, JobId
 from node.key import load_key
 from node.log import where
@@ -21,35 +24,89 @@ from node.settings import profile_path
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from node.settings import Settings
+    from node.settings import Project, Settings
     from node.spool import Spool
+
+
+_COLLECT_AFTER = 50_000  # objects: those of some instances, which no cycle keeps
+
+# All pages at once: raw files are read from end to end, and faults cost more than reading ahead.
+_POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
 
 class Failed(NodeError):
     """`deid` raised what it should not have; the message names the type of the error and the line, not its text."""
 
 
-_contexts: dict[str, Context] = {}
+@dataclass(slots=True)
+class Prepared:
+    """What the instances of one project are cleaned with, in one process.
+
+    Attributes
+    ----------
+    source
+        of the identities; the context holds the newest
+    """
+
+    context: Context
+    source: Source
+
+    def deidentify(self, instance: Instance) -> Result:
+        """De-identify an instance; before its patient counts as not mapped, look whether they are now.
+
+        Raises
+        ------
+        Refused
+            if it can't be cleaned with certainty
+        """
+        try:
+            return deidentify(instance, self._current())
+        except Refused as refused:
+            if refused.reason is not Reason.UNMAPPED_PATIENT or not self.source.look():
+                raise
+        return deidentify(instance, self._current())
+
+    def _current(self) -> Context:
+        identity = self.source.current()
+        if identity is not self.context.identity:
+            self.context = replace(self.context, identity=identity)
+        return self.context
 
 
-def contexts(settings: Settings) -> dict[str, Context]:
-    """Load profile and key of each project.
+_prepared: dict[str, Prepared] = {}
+
+
+def prepared(settings: Settings, *, lenient: bool = False) -> dict[str, Prepared]:
+    """Load profile, key and identities of each project.
+
+    Parameters
+    ----------
+    lenient
+        hold what a crosswalk would map that can't be read now; else that is an error
 
     Raises
     ------
     Misconfigured
         if one of them is missing or wrong
     """
-    keys = Keys.from_secret(load_key(settings.key_file))
+    secret = load_key(settings.key_file)
     try:
-        return {project.name: Context(load_profile(profile_path(project)), keys) for project in settings.projects}
+        return {each.name: _prepared_for(each, settings, secret, lenient=lenient) for each in settings.projects}
     except DeidMisconfigured as error:
         raise Misconfigured(str(error)) from None
 
 
+def _prepared_for(project: Project, settings: Settings, secret: bytes, *, lenient: bool) -> Prepared:
+    source = open_source(project.identity, project.name, settings.spool.path, secret, lenient=lenient)
+    context = Context(load_profile(profile_path(project)), Keys.from_secret(secret), identity=source.current())
+    return Prepared(context, source)
+
+
 def prepare(settings: Settings) -> None:
     """Load what `clean_job` needs, once for each process."""
-    _contexts.update(contexts(settings))
+    _prepared.update(prepared(settings, lenient=True))
+    gc.freeze()  # the tables stay: nothing is gained by looking through them again and again
+    gc.set_threshold(_COLLECT_AFTER)
 
 
 def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
@@ -69,7 +126,7 @@ def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
         if anything else happened
     """
     try:
-        return _cleaned(spool, job_id, _contexts[project])
+        return _cleaned(spool, job_id, _prepared[project])
     except FileNotFoundError:
         return None
     except (Refused, NodeError, MemoryError):
@@ -78,10 +135,10 @@ def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
         raise Failed(f"{type(error).__name__} at {where(error.__traceback__)}") from None
 
 
-def _cleaned(spool: Spool, job_id: JobId, context: Context) -> CleanedJob:
+def _cleaned(spool: Spool, job_id: JobId, prepared: Prepared) -> CleanedJob:
     path = spool.incoming_path(job_id)
     origin = raw_origin(path)
-    result = deidentify(Instance(origin.transfer_syntax, _mapped(path)[origin.offset :]), context)
+    result = prepared.deidentify(Instance(origin.transfer_syntax, _mapped(path)[origin.offset :]))
     size_bytes = spool.put_outbox(job_id, result.clean.part10())
     clean = result.clean
     return CleanedJob(job_id, clean.sop_class_uid, clean.transfer_syntax, size_bytes, dict(result.report.counts))
@@ -90,4 +147,4 @@ def _cleaned(spool: Spool, job_id: JobId, context: Context) -> CleanedJob:
 def _mapped(path: Path) -> memoryview:
     """Map a file; the mapping ends with the last view of it."""
     with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        return memoryview(mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ))

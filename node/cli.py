@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (_add_running, _add_network, _add_quarantine, _add_offline, _add_setup):
+    for add in (_add_running, _add_network, _add_quarantine, _add_offline, _add_profile, _add_lookup, _add_setup):
         add(commands)
     return parser
 
@@ -152,7 +152,8 @@ def _add_network(commands: _Subparsers) -> None:
         "send",
         "network:send",
         "send instances to a peer as they are (C-STORE)",
-        "Folders are searched; a DICOMDIR is skipped. What is not stored is listed with its reason or status.\n"
+        "Folders are searched; a DICOMDIR is skipped. What is not stored is listed on stdout, with its reason or\n"
+        "status and its path (which may name a patient).\n"
         "NOTHING IS DE-IDENTIFIED: this is how a test or a script stands in for a modality.",
     )
     send.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a DICOM file or a folder")
@@ -212,18 +213,78 @@ def _add_offline(commands: _Subparsers) -> None:
     explain = _add(
         commands,
         "explain",
-        "offline:explain",
+        "explain:explain",
         "show what becomes of each element of a file, and which row, option or override says so",
-        "One line per element: tag, VR, action (D Z X K C U of PS3.15 Table E.1-1a; + is added), what became of it,\n"
-        "source, keyword.",
+        "One line per element at every depth: tag, VR, action (D Z X K C U of PS3.15 Table E.1-1a; + is added; - goes\n"
+        "with the Sequence around it), what became of it, source, keyword. Of a private one also the creator, if a\n"
+        "list or dictionary knows it: others are values of the instance. For an instance that would be refused, the\n"
+        "reason and where.",
     )
     explain.add_argument("file", type=Path, metavar="FILE", help="a DICOM file")
     explain.add_argument("--values", action="store_true", help="also print values, before and after: PATIENT DATA")
+    explain.add_argument("--json", action="store_true", help="one JSON object instead of text")
     for parser in (clean, explain):
         parser.add_argument(
             "--profile", metavar="P", help="a shipped profile's name or a TOML file (default: the first project's)"
         )
         _add_config(parser)
+
+
+def _add_profile(commands: _Subparsers) -> None:
+    parser = commands.add_parser(
+        "profile",
+        help="read what a profile does beside the standard's table",
+        description="Read what a profile does beside the standard's table (PS3.15 Table E.1-1).",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    kinds = parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=_Parser)
+    listed = _add(kinds, "list", "profile:listed", "list the shipped profiles with their options")
+    show = _add(
+        kinds,
+        "show",
+        "profile:show",
+        "show a profile as the table, with what it does for each Type, and its rules for all else",
+        "The columns of options are the table's; their names are printed above it. Types are those of the instance's\n"
+        "IOD (PS3.3); with --sop-class it is one IOD's, and Sequences where another action counts are listed.",
+    )
+    diff = _add(kinds, "diff", "profile:diff", "show what two profiles do differently, and which source says so")
+    show.add_argument("name", metavar="NAME", help="a shipped profile's name or a TOML file")
+    diff.add_argument("first", metavar="A", help="a shipped profile's name or a TOML file")
+    diff.add_argument("second", metavar="B", help="likewise")
+    part = show.add_mutually_exclusive_group()
+    part.add_argument("--attribute", metavar="A", help="only this one: a keyword, or a tag such as (0010,0010)")
+    part.add_argument(
+        "--private",
+        nargs="?",
+        const="",
+        metavar="CREATOR",
+        help="the lists of private elements: of all creators or one",
+    )
+    for each in (show, diff):
+        each.add_argument("--sop-class", metavar="S", help="for its instances: a UID, or a keyword as CTImageStorage")
+    for each in (listed, show, diff):
+        each.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+
+
+def _add_lookup(commands: _Subparsers) -> None:
+    lookup = _add(
+        commands,
+        "lookup",
+        "lookup:lookup",
+        "say whom pseudonyms stand for: PATIENT DATA, audited",
+        "For projects whose identities come from a crosswalk or the table, or which remember keyed codes. Prints one\n"
+        "line, separated by tabs, for each patient behind a pseudonym (or a new accession number of a crosswalk).\n"
+        "The node's key is asked for, or read from the file that --key names; the configuration alone is not enough.\n"
+        "Each call adds a line to audit.log in the spool: when, who, which pseudonyms; never what was found.",
+    )
+    lookup.add_argument("pseudonyms", nargs="*", metavar="PSEUDONYM", help="a new Patient ID, as the archive has it")
+    lookup.add_argument("--key", type=Path, metavar="FILE", help="the node's key; without it the key is asked for")
+    lookup.add_argument("--project", metavar="NAME", help="look only in this project")
+    lookup.add_argument(
+        "--check-audit", action="store_true", help="instead say whether the lines of audit.log hold together"
+    )
+    _add_config(lookup)
 
 
 def _add_setup(commands: _Subparsers) -> None:

@@ -1,7 +1,7 @@
 """Direct delivery: the sender is answered once every destination has its clean instance; nothing touches a disk.
 
 0000  every destination has stored it
-A700  a destination is away, or asks to be tried later: the sender may try again
+A700  a destination is away, or asks to be tried later, or nobody has mapped the patient yet: the sender may try again
 0110  cleaning it failed: its process died, took too long, or stumbled
 C000  it is refused: by the rules, or by a destination for good
 """
@@ -11,15 +11,15 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from deid.engine import deidentify
-from deid.errors import Refused
+from deid.errors import Reason, Refused
 from deid.instance import Instance
 from node.channel import Channel
 from node.decoder import Decoder
-from node.errors import Transient, Unreachable
+from node.errors import NoRoom, Transient, Unreachable
+from node.identities import look_and_say
 from node.log import Event, Name, emit, emit_error
 from node.offline import Recipe
 from node.pool import WorkerDied, WorkerPool, WorkerTimedOut
@@ -39,6 +39,8 @@ _ANSWERS = {
     Outcome.RETRY: Status.OUT_OF_RESOURCES,
     Outcome.GIVE_UP: Status.CANNOT_UNDERSTAND,
 }
+# An unmapped patient may be mapped soon: only A7xx makes senders try again.
+_STATUS_OF_REASON = {Reason.UNMAPPED_PATIENT: Status.OUT_OF_RESOURCES}
 _GRAVITY = (Outcome.STORED, Outcome.RETRY, Outcome.GIVE_UP)
 _LOOK_FOR_IDLE_S = 1.0
 
@@ -61,7 +63,7 @@ def clean(recipe: Recipe, data: bytes | bytearray, transfer_syntax: str) -> _Cle
     Refused
         if it cannot be cleaned with certainty
     """
-    result = deidentify(Instance(transfer_syntax, memoryview(data)), recipe.context()).clean
+    result = recipe.prepared().deidentify(Instance(transfer_syntax, memoryview(data))).clean
     return _Clean(result.sop_class_uid, result.sop_instance_uid, result.transfer_syntax, b"".join(result.chunks))
 
 
@@ -71,13 +73,14 @@ class DirectRelay:
     Raises
     ------
     Misconfigured
-        if the project's profile or the key cannot be used
+        if the project's profile, the key or the identities cannot be used
     """
 
     def __init__(self, settings: Settings, project: Project) -> None:
         self._project = Name(project.name)
-        self._recipe = Recipe(profile_path(project), settings.key_file)
-        self._recipe.context()
+        recipe = Recipe(profile_path(project), settings.key_file, project.identity, project.name, settings.spool.path)
+        self._source = recipe.prepared().source  # a mistake must stop the node, not each instance
+        self._recipe = replace(recipe, lenient=True)
         work = settings.work
         self._pool = WorkerPool(
             work.process_count, time_limit_s=work.time_limit_s, memory_limit_bytes=work.memory_limit_bytes
@@ -95,7 +98,10 @@ class DirectRelay:
             outgoing = self._cleaned(data, transfer_syntax)
         except Refused as refused:
             emit(Event.INSTANCE_REJECTED, project=self._project, reason=refused.reason)
-            return Status.CANNOT_UNDERSTAND
+            return _STATUS_OF_REASON.get(refused.reason, Status.CANNOT_UNDERSTAND)
+        except (NoRoom, Transient) as error:  # of the table of identities
+            emit_error(Event.FAILED, error, project=self._project)
+            return Status.OUT_OF_RESOURCES
         except (WorkerDied, WorkerTimedOut) as error:
             emit_error(Event.ATTEMPT_FAILED, error, project=self._project)
             return Status.PROCESSING_FAILURE
@@ -119,6 +125,7 @@ class DirectRelay:
 
     def _release_idle(self) -> None:
         while not self._closed.wait(_LOOK_FOR_IDLE_S):
+            look_and_say(self._project, self._source)
             for route in self._routes:
                 route.release_idle()
 

@@ -53,6 +53,8 @@ def run(settings: Settings, stop: threading.Event, ready: Callable[[], None]) ->
     with _alone(spool.path), Decoder(settings.work) as decode:
         ledger = open_ledger(spool.path)
         ledger.reset_sending()
+        while not spool.is_outbox_trusted() and not stop.wait(_LOOK_AFTER_LANES_S):
+            pass  # the machine has started anew: the work role looks through the outbox first
         while strays := ledger.give_up_strays(settings.destinations):
             emit(Event.DELIVERY_GIVEN_UP, count=strays)
         _Lanes(settings, spool, ledger, decode, stop).run(ready)

@@ -2,7 +2,8 @@
 
     RECEIVED → CLEANING → CLEANED ─────────────→ SENT
         ↑          │         │ (each delivery: CLEANED → SENDING → SENT, or back, or given up)
-        └──────────┴─────────┴──→ QUARANTINED → (released) RECEIVED
+        ├──────────┴─────────┴──→ QUARANTINED → (released) RECEIVED
+        └─ HELD ←─ CLEANING          (until the crosswalk maps its patient)
 
 A job is never SENDING itself: its deliveries are, one for each destination.
 """
@@ -62,6 +63,7 @@ class State(StrEnum):
 
     RECEIVED = "received"
     CLEANING = "cleaning"
+    HELD = "held"
     CLEANED = "cleaned"
     SENDING = "sending"
     SENT = "sent"
@@ -71,8 +73,10 @@ class State(StrEnum):
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     # straight to CLEANED: the claim was lost, the clean copy is there
     State.RECEIVED: frozenset({State.CLEANING, State.CLEANED, State.QUARANTINED}),
-    # back to RECEIVED: a worker died, was too slow, or found no room
-    State.CLEANING: frozenset({State.CLEANED, State.RECEIVED, State.QUARANTINED}),
+    # back to RECEIVED: a worker died, was too slow, or found no room; HELD: nobody has mapped the patient yet
+    State.CLEANING: frozenset({State.CLEANED, State.RECEIVED, State.HELD, State.QUARANTINED}),
+    # to be tried again: the crosswalk is another one, or it is time; quarantined: its raw file was deleted, not by us
+    State.HELD: frozenset({State.RECEIVED, State.QUARANTINED}),
     # back to RECEIVED: the clean copy is gone, the raw one is not
     State.CLEANED: frozenset({State.SENDING, State.SENT, State.RECEIVED, State.QUARANTINED}),
     # back to CLEANED: to be tried again
@@ -128,6 +132,8 @@ class Job:
         how often a worker died or timed out on it
     reason
         of the quarantine, else empty
+    waits_for
+        keyed code of the mapping that it was held for, else empty: one such code, one mapping
     """
 
     job_id: JobId
@@ -137,6 +143,7 @@ class Job:
     size_bytes: int
     attempts: int
     reason: str
+    waits_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,16 +34,26 @@ def load_key(path: Path) -> bytes:
         ) from None
     if mode & _OTHERS:
         raise Misconfigured(f"key {path}: others may use it (mode {stat.S_IMODE(mode):04o}); run `chmod 600 {path}`")
-    return _parsed(text, path)
-
-
-def _parsed(text: bytes, path: Path) -> bytes:
     try:
-        key = bytes.fromhex(text.decode("ascii").strip())
+        return read_key(text.decode("ascii", "replace"))
+    except Misconfigured as error:
+        raise Misconfigured(f"key {path}: {error}; restore it from your backup") from None
+
+
+def read_key(text: str) -> bytes:
+    """Read a key as it is written.
+
+    Raises
+    ------
+    Misconfigured
+        if it is not one
+    """
+    try:
+        key = bytes.fromhex(text.strip())
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise Misconfigured(f"key {path}: must be {2 * KEY_BYTES} hexadecimal digits; restore it from your backup")
+        raise Misconfigured(f"must be {2 * KEY_BYTES} hexadecimal digits")
     return key
 
 

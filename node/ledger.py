@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 LEDGER_FILE = "ledger.db"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _BUSY_TIMEOUT_S = 30.0
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
@@ -75,8 +75,8 @@ class Ledger:
             version = self._connection().execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise Misconfigured(f"ledger {self.path}: written by a later version of deid-node")
-            if version == 0:
-                schema = Path(__file__).with_name("ledger.sql").read_text("utf-8")
+            if version < SCHEMA_VERSION:
+                schema = sql.UPGRADES.get(version) or Path(__file__).with_name("ledger.sql").read_text("utf-8")
                 self._connection().executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
         finally:
             os.close(lock)
@@ -167,6 +167,18 @@ class Ledger:
     def put_back(self, job_ids: Iterable[JobId]) -> None:
         """Put claimed jobs back that could not be tried."""
         self._run_each(sql.PUT_BACK, [(job_id,) for job_id in job_ids])
+
+    def held(self, job_id: JobId, waits_for: str) -> None:
+        """Keep a claimed job until its patient is mapped; `waits_for` is the same for all that need that mapping."""
+        self._run(sql.HELD, waits_for, job_id)
+
+    def try_held(self, project: str = "") -> int:
+        """Put back one of the jobs that wait for each mapping (of one project, or of all); return how many."""
+        return self._run(sql.TRY_HELD, project, project).rowcount
+
+    def mapped(self, project: str, waits_for: str) -> int:
+        """Put all jobs back that wait for a mapping which is there now; return how many."""
+        return self._run(sql.MAPPED, project, waits_for).rowcount
 
     def cleaned(
         self,
@@ -318,6 +330,10 @@ class Ledger:
         counts[State.CLEANED] -= counts[State.SENDING]
         return counts
 
+    def held_by_project(self) -> dict[str, int]:
+        """Count the jobs that are held, where there are any."""
+        return dict(self._run(sql.HELD_BY_PROJECT).fetchall())
+
     def queues(self) -> list[Queue]:
         """Say how the deliveries to each destination stand, where there are any."""
         return [Queue(*row) for row in self._run(sql.QUEUES)]
@@ -344,8 +360,8 @@ def open_ledger(spool: Path) -> Ledger:
 
 
 def _job(row: Sequence[Any]) -> Job:
-    job_id, project, state, place, size_bytes, attempts, reason = row
-    return Job(JobId(job_id), project, State(state), Place(place), size_bytes, attempts, reason)
+    job_id, project, state, place, *rest = row
+    return Job(JobId(job_id), project, State(state), Place(place), *rest)
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

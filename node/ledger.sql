@@ -10,11 +10,13 @@ CREATE TABLE jobs (
     reason          TEXT    NOT NULL DEFAULT '',   -- of the quarantine
     sop_class_uid   TEXT    NOT NULL DEFAULT '',   -- these three: of the clean file
     transfer_syntax TEXT    NOT NULL DEFAULT '',
-    clean_bytes     INTEGER NOT NULL DEFAULT 0
+    clean_bytes     INTEGER NOT NULL DEFAULT 0,
+    waits_for       TEXT    NOT NULL DEFAULT ''    -- keyed code of the mapping that it is, or was, held for
 ) WITHOUT ROWID;
 
 -- All that is not over. Every question of the roles goes through this index, however many jobs are done.
 CREATE INDEX jobs_open ON jobs (state, place) WHERE place <> 'gone';
+CREATE INDEX jobs_held ON jobs (project, waits_for) WHERE state = 'held';
 
 CREATE TABLE deliveries (
     job             TEXT    NOT NULL,
@@ -40,4 +42,4 @@ BEGIN
     UPDATE totals SET n = n + 1 WHERE name = 'sent';
 END;
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -88,7 +88,12 @@ class Event(StrEnum):
     WORKER_TIMED_OUT = "worker-timed-out"
     WORK_PAUSED = "work-paused"
     RECONCILED = "reconciled"
+    INSTANCE_HELD = "instance-held"
+    HELD_RELEASED = "held-released"
+    CROSSWALK_LOADED = "crosswalk-loaded"
+    CROSSWALK_REJECTED = "crosswalk-rejected"
     FILES_REMOVED = "files-removed"
+    OUTBOX_DISTRUSTED = "outbox-distrusted"
     PARTS_SWEPT = "parts-swept"
     JOBS_FORGOTTEN = "jobs-forgotten"
     # forward
@@ -118,6 +123,7 @@ _LEVELS: Mapping[Event, Level] = {
     Event.INSTANCE_TRANSCODED: "debug",
     Event.FILES_REMOVED: "debug",
     Event.CRASHED: "error",
+    Event.CROSSWALK_REJECTED: "error",
     Event.FAILED: "error",
     Event.MISCONFIGURED: "error",
     Event.DELIVERY_GIVEN_UP: "error",

@@ -12,7 +12,7 @@ import re
 import tempfile
 from collections import deque
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from itertools import islice
@@ -21,14 +21,16 @@ from typing import TYPE_CHECKING
 
 from deid.context import Context
 from deid.encoding.reader import Limits, read_part10
-from deid.engine import deidentify
 from deid.errors import Misconfigured as DeidMisconfigured
 from deid.errors import Refused
 from deid.instance import Instance
 from deid.keys import Keys
 from deid.profile import load_profile
+from node.cleaning import Prepared
 from node.errors import Misconfigured, NoRoom
 from node.folders import MEDIA_DIRECTORY, files_below
+from node.identities import open_source
+from node.identity_settings import IdentitySettings
 from node.jobs import NodeReason
 from node.key import load_key
 from node.pool import WorkerDied, WorkerRaised, WorkerTimedOut
@@ -70,22 +72,44 @@ _REASONS: tuple[tuple[type[Exception], StrEnum], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a cleaning process needs to know; small, and no secret in it."""
+    """What a cleaning process needs to know; small, and no secret in it.
+
+    Attributes
+    ----------
+    identity, project, spool
+        who patients become, in which project, and where a table is unless `identity` says otherwise
+    lenient
+        as for `node.identities.open_source`
+    """
 
     profile: Path
     key_file: Path
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
+    project: str = "default"
+    spool: Path = Path("var/spool")
+    lenient: bool = False
 
-    def context(self) -> Context:
-        """Load profile and key.
+    def prepared(self) -> Prepared:
+        """Load profile, key and identities, once for each process.
 
         Raises
         ------
         deid.errors.Misconfigured
             The profile is wrong.
         node.errors.Misconfigured
-            The key is missing or wrong.
+            The key, the crosswalk or the table is missing or wrong.
         """
-        return _context(self)
+        return _prepared(self)
+
+    def context(self) -> Context:
+        """Load the same as a Context, which may be an older one.
+
+        Raises
+        ------
+        deid.errors.Misconfigured, node.errors.Misconfigured
+            As for `prepared`.
+        """
+        return self.prepared().context
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +123,11 @@ class Disposition:
 
 
 @cache
-def _context(recipe: Recipe) -> Context:
-    return Context(load_profile(recipe.profile), Keys.from_secret(load_key(recipe.key_file)), Limits())
+def _prepared(recipe: Recipe) -> Prepared:
+    secret = load_key(recipe.key_file)
+    source = open_source(recipe.identity, recipe.project, recipe.spool, secret, lenient=recipe.lenient)
+    context = Context(load_profile(recipe.profile), Keys.from_secret(secret), Limits(), source.current())
+    return Prepared(context, source)
 
 
 def plan(source: Path, target: Path) -> list[Path]:
@@ -151,11 +178,11 @@ def clean_file(path: Path, part: Path, recipe: Recipe) -> Path:
         `part` cannot be written.
     """
     buffer = read_mapped(path)
-    context = recipe.context()
-    part10 = read_part10(buffer, context.limits)
+    prepared = recipe.prepared()
+    part10 = read_part10(buffer, prepared.context.limits)
     if part10.meta.sop_class_uid == MEDIA_DIRECTORY:
         raise Skipped(OfflineReason.DICOMDIR)
-    clean = deidentify(Instance(part10.transfer_syntax, part10.data_set_bytes), context).clean
+    clean = prepared.deidentify(Instance(part10.transfer_syntax, part10.data_set_bytes)).clean
     try:
         with part.open("wb") as file:
             file.writelines(clean.part10())

@@ -96,8 +96,8 @@ class PartFile:
                     done += os.write(self._fd, rest[done:])
         self.size_bytes += total
 
-    def commit(self) -> int:
-        """Make it durable and visible; return its size in bytes.
+    def commit(self, *, durable: bool = True) -> int:
+        """Make it visible, and durable unless it can be made anew; return its size in bytes.
 
         Raises
         ------
@@ -106,13 +106,16 @@ class PartFile:
         """
         try:
             with disk_errors():
-                os.fsync(self._fd)
+                if durable:
+                    os.fsync(self._fd)
                 self._part.rename(self._final)
         except BaseException:
             self.discard()
             raise
         os.close(self._fd)
         self._fd = -1
+        if not durable:
+            return self.size_bytes
         try:
             with disk_errors():
                 sync_folder(self._final.parent)

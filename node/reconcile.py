@@ -46,11 +46,16 @@ def verdict(job: Job | None, files: Files) -> Verdict:
         that are there
     """
     if files.quarantine:
-        filed = job is not None and job.state is State.QUARANTINED and job.place is Place.QUARANTINE
-        return Verdict.KEEP if filed else Verdict.QUARANTINED
+        return _in_quarantine(job, files)
     if files.incoming:
         return _with_raw_file(job, files)
     return _without_raw_file(job, files)
+
+
+def _in_quarantine(job: Job | None, files: Files) -> Verdict:
+    if job is None or job.state is not State.QUARANTINED or job.place is not Place.QUARANTINE:
+        return Verdict.QUARANTINED
+    return Verdict.REMOVE_CLEAN if files.outbox else Verdict.KEEP
 
 
 def _with_raw_file(job: Job | None, files: Files) -> Verdict:
@@ -72,8 +77,7 @@ def _without_raw_file(job: Job | None, files: Files) -> Verdict:
     if job is not None and job.state is State.CLEANED and files.outbox:
         return Verdict.KEEP
     if files.record:
-        filed = job is not None and job.state is State.QUARANTINED and job.place is Place.QUARANTINE
-        return Verdict.KEEP if filed else Verdict.QUARANTINED
+        return _in_quarantine(job, files)
     if job is None:
         return Verdict.REMOVE_CLEAN if files.outbox else Verdict.KEEP
     if job.state is State.QUARANTINED and job.place is Place.QUARANTINE:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
 from node.errors import Misconfigured
+from node.identity_settings import IdentitySettings, check_identity
 from node.schema import Between, Text, Where, read
 
 DEFAULT_AE_TITLE = "DEIDNODE"
@@ -189,6 +190,8 @@ class Project:
         SOP Classes by keyword or UID, empty for all that the node knows; an instance of another is answered 0124
     peers
         calling AE titles, empty for all that may call; an instance from another is answered 0124 (not authorized)
+    identity
+        who patients become
     """
 
     name: NameText
@@ -198,6 +201,7 @@ class Project:
     destinations: tuple[str, ...] = ("archive",)
     accepts: tuple[str, ...] = ()
     peers: tuple[AeTitle, ...] = ()
+    identity: IdentitySettings = field(default_factory=IdentitySettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +351,7 @@ def _check_names(settings: Settings, where: Where) -> None:
             if name not in settings.destinations:
                 raise at.wrong(f"no destination is called {name!r}; add [destinations.{name}]")
         _check_permission(project, settings.peers, where.at(f"projects.{number}"))
+        check_identity(project.identity, where.at(f"projects.{number}.identity"))
     receive = settings.receive
     if receive.tls and not receive.tls.certificate.is_file():
         raise where.at("receive.tls.certificate").wrong("no such file")

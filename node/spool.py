@@ -6,6 +6,9 @@
 
 A file has this name only once it is complete and on the disk: written as ``<job>.<pid>.part``, fsynced, renamed, and
 the folder fsynced. The writer holds a lock on its part, so a part that nobody locks was left by somebody who died.
+
+The outbox alone goes without fsync, as it can be made anew from incoming: a kill leaves it whole, and after a power cut
+`distrust_outbox` throws away what an earlier start of the machine left there, before anything of it is sent.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from node.boot import boot_id
 from node.errors import Misconfigured, NoRoom
 from node.jobs import JobId, NodeReason
 from node.part import PART_SUFFIX, PartFile, disk_errors, sweep_part, sync_folder
@@ -32,6 +36,7 @@ __all__ = ["Files", "IncomingFile", "Origin", "Record", "Spool", "raw_origin"]
 
 INCOMING, OUTBOX, QUARANTINE = "incoming", "outbox", "quarantine"
 _FOLDERS = (INCOMING, OUTBOX, QUARANTINE)
+_BOOT_FILE = "outbox.boot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,9 @@ class Spool:
             return file.commit()
 
     def put_outbox(self, job_id: JobId, chunks: Iterable[Buffer]) -> int:
-        """Write a clean file durably, over an earlier one of the same job; return its size in bytes.
+        """Write a clean file, over an earlier one of the same job; return its size in bytes.
+
+        It survives the death of any process; what a power cut left of it is not trusted.
 
         Raises
         ------
@@ -197,7 +204,37 @@ class Spool:
         """
         with PartFile(self.outbox_path(job_id), _no_check) as file:
             file.write(*chunks)
-            return file.commit()
+            return file.commit(durable=not boot_id())
+
+    def is_outbox_trusted(self) -> bool:
+        """Say whether what lies in the outbox was written since the machine started."""
+        return self._trusted_boot() == boot_id()
+
+    def distrust_outbox(self) -> int:
+        """Throw away clean files that an earlier start of the machine left; return how many; the raw ones are there.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if that can't be made durable
+        """
+        if self.is_outbox_trusted():
+            return 0
+        doubtful = [job_id for job_id, files in self.all_files().items() if files.outbox and files.incoming]
+        with disk_errors():
+            for job_id in doubtful:
+                self.outbox_path(job_id).unlink(missing_ok=True)
+            sync_folder(self.path / OUTBOX)
+        with PartFile(self.path / _BOOT_FILE, _no_check) as file:
+            file.write(boot_id().encode())
+            file.commit()
+        return len(doubtful)
+
+    def _trusted_boot(self) -> str:
+        try:
+            return (self.path / _BOOT_FILE).read_text("ascii")
+        except (OSError, ValueError):
+            return ""
 
     # -- quarantine
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-JOB = "SELECT id, project, state, place, size_bytes, attempts, reason FROM jobs "
+JOB = "SELECT id, project, state, place, size_bytes, attempts, reason, waits_for FROM jobs "
 OPEN = "place <> 'gone'"  # word for word the condition of the index, or SQLite would not use it
 
 RECEIVED = """INSERT INTO jobs (id, project, state, place, size_bytes) VALUES (?, ?, 'received', 'incoming', ?)
@@ -20,6 +20,12 @@ QUARANTINED = """UPDATE jobs SET state = 'quarantined', place = 'quarantine', re
 RELEASED = """UPDATE jobs SET state = 'received', place = 'incoming', attempts = 0, reason = ''
     WHERE id = ? AND state = 'quarantined'"""
 RESTORED = """UPDATE jobs SET state = 'received', place = 'incoming', attempts = 0, reason = '' WHERE id = ?"""
+# Of all jobs that wait for the same mapping one is tried; if that one is mapped, so are the others.
+HELD = "UPDATE jobs SET state = 'held', waits_for = ? WHERE id = ? AND state = 'cleaning'"
+TRY_HELD = """UPDATE jobs SET state = 'received' WHERE id IN
+    (SELECT MIN(id) FROM jobs WHERE state = 'held' AND (? = '' OR project = ?) GROUP BY project, waits_for)"""
+MAPPED = "UPDATE jobs SET state = 'received' WHERE state = 'held' AND project = ? AND waits_for = ?"
+HELD_BY_PROJECT = "SELECT project, COUNT(*) FROM jobs WHERE state = 'held' GROUP BY project"
 FORGET_FILES = "UPDATE jobs SET place = 'gone' WHERE id = ? AND state = 'sent'"
 FILES_REAPPEARED = "UPDATE jobs SET place = 'incoming' WHERE id = ? AND state = 'sent'"
 FORGET_JOB = "DELETE FROM jobs WHERE id = ?"
@@ -72,4 +78,9 @@ QUEUES = """SELECT destination, SUM(state = 'cleaned'), SUM(state = 'sending'), 
     SELECT destination, state, attempts, status FROM deliveries WHERE state IN ('cleaned', 'sending')
     UNION ALL SELECT destination, state, attempts, status FROM deliveries WHERE state = 'quarantined')
     GROUP BY destination ORDER BY destination"""
+UPGRADES = {
+    1: """ALTER TABLE jobs ADD COLUMN waits_for TEXT NOT NULL DEFAULT '';
+        CREATE INDEX jobs_held ON jobs (project, waits_for) WHERE state = 'held';
+        PRAGMA user_version = 2;"""
+}
 SYNC = "UPDATE totals SET n = n + 1 WHERE name = 'syncs'"

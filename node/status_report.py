@@ -33,6 +33,8 @@ class StatusReport:
         False if no node ever ran here; then there are no numbers
     jobs
         instances by state
+    held
+        instances that wait for the crosswalk of a project
     quarantine
         refused instances by reason
     """
@@ -45,6 +47,7 @@ class StatusReport:
     roles: tuple[RoleState, ...]
     has_spool: bool
     jobs: Mapping[str, int]
+    held: Mapping[str, int]
     destinations: tuple[Queue, ...]
     quarantine: Mapping[str, int]
     free_bytes: int
@@ -70,7 +73,7 @@ def collect(settings: Settings) -> StatusReport:
     """
     seen = look(settings.spool.path)
     spool = settings.spool.path
-    jobs, destinations, has_spool = _from_ledger(spool)
+    jobs, held, destinations, has_spool = _from_ledger(spool)
     return StatusReport(
         ae_title=settings.ae_title,
         listens_on=f"{settings.receive.address} port {settings.receive.port}",
@@ -80,6 +83,7 @@ def collect(settings: Settings) -> StatusReport:
         roles=seen.roles,
         has_spool=has_spool,
         jobs=jobs,
+        held=held,
         destinations=destinations,
         quarantine=_quarantine(settings) if has_spool else {},
         free_bytes=_free_bytes(spool),
@@ -89,16 +93,16 @@ def collect(settings: Settings) -> StatusReport:
 
 def text(report: StatusReport) -> str:
     """Return the report as lines for a person."""
-    return "".join(f"{line}\n" for part in (_node, _jobs, _destinations, _refused) for line in part(report))
+    return "".join(f"{line}\n" for part in (_node, _jobs, _held, _destinations, _refused) for line in part(report))
 
 
-def _from_ledger(spool: Path) -> tuple[dict[str, int], tuple[Queue, ...], bool]:
+def _from_ledger(spool: Path) -> tuple[dict[str, int], dict[str, int], tuple[Queue, ...], bool]:
     if not (spool / LEDGER_FILE).exists():
-        return {}, (), False
+        return {}, {}, (), False
     ledger = open_ledger(spool)
     try:
         counts = {state.value: number for state, number in ledger.counts().items()}
-        return counts, tuple(ledger.queues()), True
+        return counts, ledger.held_by_project(), tuple(ledger.queues()), True
     finally:
         ledger.close()
 
@@ -132,6 +136,11 @@ def _node(report: StatusReport) -> Iterator[str]:
 def _jobs(report: StatusReport) -> Iterator[str]:
     if report.has_spool:
         yield "instances: " + ", ".join(f"{number} {state}" for state, number in report.jobs.items())
+
+
+def _held(report: StatusReport) -> Iterator[str]:
+    for project, number in report.held.items():
+        yield f"held: {number} of project {project} wait for its crosswalk to map their patients"
 
 
 def _destinations(report: StatusReport) -> Iterator[str]:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from deid.errors import Refused
-from node.cleaning import Failed, clean_job, contexts, prepare
+from deid.errors import Reason, Refused
+from node.cleaning import Failed, clean_job, prepare, prepared
 from node.errors import Misconfigured, NodeError, NoRoom, Transient
+from node.identities import Source, look_and_say
 from node.jobs import CleanedJob, Job, JobId, NodeReason
 from node.ledger import Ledger, open_ledger
 from node.log import Event, Name, emit, emit_error
@@ -28,13 +29,13 @@ from node.spool import Spool
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from enum import StrEnum
     from pathlib import Path
 
     from node.settings import Settings
 
-__all__ = ["Worker", "clean_job", "contexts", "run"]
+__all__ = ["Worker", "clean_job", "run"]
 
 Outcome: TypeAlias = "Future[CleanedJob | None]"
 Note: TypeAlias = "Callable[[Ledger], None]"
@@ -43,6 +44,8 @@ _IN_HAND_PER_PROCESS = 2
 _IDLE_POLL_S = 0.05
 _TIDY_EVERY_S = 0.5
 _RECONCILE_EVERY_S = 60.0
+_LOOK_FOR_MAPPINGS_EVERY_S = 1.0
+_TRY_HELD_EVERY_S = 600.0
 _PAUSE_S = 5.0
 _LOCK_WAIT_S = 15.0
 _REMOVE_AT_ONCE = 512
@@ -74,10 +77,11 @@ def run(settings: Settings, stop: threading.Event, ready: Callable[[], None] = l
     Misconfigured
         if the profile, the key or the spool is wrong, or another process works on this spool
     """
-    contexts(settings)  # a mistake in them must stop the node, not each instance
+    known = prepared(settings)  # a mistake in them must stop the node, not each instance
     spool = Spool(settings.spool.path, settings.spool.min_free_bytes)
     with _alone(spool.path), _pool(settings) as pool:
-        worker = Worker(settings, spool, open_ledger(spool.path), pool)
+        sources = {name: each.source for name, each in known.items()}
+        worker = Worker(settings, spool, open_ledger(spool.path), pool, sources)
         worker.begin()
         ready()
         emit(Event.READY, processes=settings.work.process_count)
@@ -125,6 +129,8 @@ class _Clock:
     claim_s: float = 0.0
     tidy_s: float = 0.0
     reconcile_s: float = 0.0
+    look_s: float = 0.0
+    try_held_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -133,6 +139,8 @@ class Worker:
 
     Attributes
     ----------
+    sources
+        of the projects' identities; a new version of one may map patients that are held
     in_hand
         claimed jobs
     done
@@ -145,6 +153,7 @@ class Worker:
     spool: Spool
     ledger: Ledger
     pool: Executor
+    sources: Mapping[str, Source] = field(default_factory=dict)
     in_hand: dict[JobId, Job] = field(default_factory=dict)
     done: queue.SimpleQueue[tuple[Job, Outcome]] = field(default_factory=queue.SimpleQueue)
     more: bool = True
@@ -152,9 +161,14 @@ class Worker:
 
     def begin(self) -> None:
         """Take over from a predecessor, whatever it died of."""
+        self._sweep()
+        if count := self.spool.distrust_outbox():
+            emit(Event.OUTBOX_DISTRUSTED, count=count)
+        self.reconcile()
+
+    def _sweep(self) -> None:
         if parts := self.spool.sweep_parts():
             emit(Event.PARTS_SWEPT, count=parts)
-        self.reconcile()
 
     def turn(self) -> None:
         """Do what is to be done now, or wait a little for it."""
@@ -167,6 +181,8 @@ class Worker:
                 self.tidy()
             if now_s >= self.clock.reconcile_s:
                 self.reconcile()
+            if now_s >= self.clock.look_s:
+                self.look_for_mappings()
         except (NoRoom, Transient) as error:
             self._pause(error)
 
@@ -250,7 +266,7 @@ class Worker:
     def _cleaned(self, job: Job, cleaned: CleanedJob) -> Note:
         emit(Event.INSTANCE_CLEANED, job=job.job_id, size_bytes=cleaned.size_bytes)
         project = self.settings.project_named(job.project)
-        return partial(
+        note = partial(
             Ledger.cleaned,
             job_id=job.job_id,
             destinations=project.destinations if project else (),
@@ -258,9 +274,12 @@ class Worker:
             transfer_syntax=cleaned.transfer_syntax,
             size_bytes=cleaned.size_bytes,
         )
+        return self._with_the_others(job, note)
 
     def _failed(self, job: Job, error: BaseException) -> Note:
         if isinstance(error, Refused):
+            if error.reason is Reason.UNMAPPED_PATIENT:
+                return self._held(job, error.detail)
             return self._quarantined(job, error.reason, error.detail)
         for kind, reason in _AT_ONCE:
             if isinstance(error, kind):
@@ -268,6 +287,7 @@ class Worker:
         for kind, reason, event in _AFTER_ATTEMPTS:
             if isinstance(error, kind):
                 emit(event, job=job.job_id, attempts=job.attempts + 1)
+                self._sweep()  # of what the process was writing
                 if job.attempts + 1 >= self.settings.work.attempts:
                     return self._quarantined(job, reason, str(error))
                 self.more = True
@@ -284,7 +304,19 @@ class Worker:
         except (NoRoom, Transient) as error:
             return self._put_back(job, error)
         emit(Event.INSTANCE_QUARANTINED, job=job.job_id, project=Name(job.project), reason=reason)
-        return partial(Ledger.quarantined, job_id=job.job_id, reason=reason)
+        return self._with_the_others(job, partial(Ledger.quarantined, job_id=job.job_id, reason=reason))
+
+    def _held(self, job: Job, waits_for: str) -> Note:
+        if job.waits_for != waits_for:  # else it was held before, and is again
+            emit(Event.INSTANCE_HELD, job=job.job_id, project=Name(job.project))
+        return partial(Ledger.held, job_id=job.job_id, waits_for=waits_for)
+
+    def _with_the_others(self, job: Job, note: Note) -> Note:
+        """Let all that waited for the same mapping as a job follow it, now that it waits no more."""
+        if not job.waits_for:
+            return note
+        self.more = True
+        return partial(_note_mapped, note=note, project=job.project, waits_for=job.waits_for)
 
     def _pause(self, error: BaseException) -> None:
         """Claim nothing for a moment: what went wrong would go wrong with every job."""
@@ -318,6 +350,17 @@ class Worker:
         if count := self.ledger.prune(before_s):
             emit(Event.JOBS_FORGOTTEN, count=count)
 
+    def look_for_mappings(self) -> None:
+        """Try what is held again: of each mapping one, where the crosswalk is another one, and now and then anyway."""
+        now_s = time.monotonic()
+        self.clock.look_s = now_s + _LOOK_FOR_MAPPINGS_EVERY_S
+        projects = [name for name, source in self.sources.items() if look_and_say(name, source)]
+        if now_s >= self.clock.try_held_s:
+            self.clock.try_held_s = now_s + _TRY_HELD_EVERY_S
+            projects = [""]
+        for project in projects:
+            self.more |= bool(self.ledger.try_held(project))
+
     def _project_of(self, called_ae: str) -> str:
         project = self.settings.project_for(called_ae)
         return project.name if project else ""
@@ -329,6 +372,12 @@ def _nothing(_ledger: Ledger) -> None:
 
 def _note_attempt(ledger: Ledger, job_id: JobId) -> None:
     ledger.attempt_failed(job_id)
+
+
+def _note_mapped(ledger: Ledger, note: Note, project: str, waits_for: str) -> None:
+    note(ledger)
+    if count := ledger.mapped(project, waits_for):
+        emit(Event.HELD_RELEASED, project=Name(project), count=count)
 
 
 def _told(destination: str, status: int | None) -> str:

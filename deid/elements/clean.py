@@ -23,8 +23,9 @@ from deid.elements.private import (
     shift_epoch,
     shift_private,
 )
-from deid.elements.pseudonyms import PATIENT_ID, PATIENT_NAME, Patient
+from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient, value_text
 from deid.elements.uids import map_ui_value
+from deid.elements.values import fitted, stand_in
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.limits import Limits
 from deid.errors import Reason, Refused
@@ -32,6 +33,7 @@ from deid.needles import Needle, Needles
 from deid.profile import Action, Means, Rule, Rules
 from deid.report import Finding
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
+from deid.standard.beyond import UIDS_OF_NO_INSTANCE
 
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
 _FIRST_OVERLAY_GROUP, _LAST_OVERLAY_GROUP = 0x6000, 0x60FF
@@ -47,7 +49,7 @@ class Cleaner:
     rules
         of the profile, for the instance's SOP Class
     patient
-        whose pseudonym replaces name and ID
+        whose pseudonym replaces name and ID, and whose new accession number, if there is one, the old one
     uid_key
         key of the UID mapping
     shift_days
@@ -103,12 +105,33 @@ class Cleaner:
             if findings is not None:
                 self._record(element, rule, path)
             new = apply_by_action[rule.action](self, element, rule, data_set, path)
-            if new is not None:
-                kept[tag] = new
-                if new is element and new.vr in _SEARCHED_VRS:
+            if new is None:
+                continue
+            if new is element:
+                new = fitted(element, data_set.charset)
+                if new is not element:
+                    new = self._fitted_or_stand_in(element, new, rule, parent)
+                    if new is None:
+                        continue
+                if new.vr in _SEARCHED_VRS:
                     self._kept_texts.append((out, new, rule.action))
+                elif new.vr in _OPAQUE_VRS and tag >> 16 != _PIXEL_GROUP:
+                    self._kept_bytes.append((out, new, rule.action))
+            kept[tag] = new
+        if self.patient.new_accession_number is not None and ACCESSION_NUMBER in data_set.elements:
+            self._renumber(data_set, out, parent)
         self._drop_overlay_groups(data_set, out)
         return out
+
+    def _fitted_or_stand_in(self, source: Element, new: Element | None, rule: Rule, parent: int) -> Element | None:
+        """Return what stays of a value that isn't wholly what its VR says, or what the IOD demands in its place."""
+        if new is None:
+            new = stand_in(source, self.rules.type_of(source.tag, parent), self.uid_key)
+            now = Action.X if new is None else Action.D if new.value else Action.Z
+            self._correct(source, rule.action, now, "not of its VR")
+        if new is not None and self.findings is not None:
+            self._finding_of[id(new)] = self._finding_of[id(source)]
+        return new
 
     def _record(self, element: Element, rule: Rule, path: tuple[int, ...]) -> None:
         assert self.findings is not None  # noqa: S101  callers have looked
@@ -127,13 +150,18 @@ class Cleaner:
         if self.findings is not None:
             self._record(source, rule, path)
         new = _APPLY_TO_PRIVATE[rule.action](self, element, rule, owner, path)
+        is_as_it_came = new is element
+        if is_as_it_came:
+            new = fitted(element, owner.charset)
+            if new is None:
+                self._correct(source, rule.action, Action.X, "not of its VR")
         if new is None:
             return
         self._blocks.setdefault(id(out), (out, {}))[1][element.tag] = rule.action
         out.elements[element.tag] = new
         if self.findings is not None:
             self._finding_of[id(new)] = self._finding_of[id(source)]
-        if new is element and not isinstance(new.value, list):
+        if is_as_it_came and not isinstance(new.value, list):
             if new.vr in _SEARCHED_VRS:
                 self._kept_texts.append((out, new, rule.action))
             if source.vr in OPAQUE_VRS or new.vr not in _SEARCHED_VRS:
@@ -162,8 +190,17 @@ class Cleaner:
         return Element(element.tag, "SQ", [self._clean_data_set(item, element.tag, inner) for item in element.value])
 
     def _keep(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
-        del rule, owner
-        return self._clean_items(element, path) if isinstance(element.value, list) else element
+        if isinstance(element.value, list):
+            return self._clean_items(element, path)
+        if element.vr == "UI" and element.tag in UIDS_OF_NO_INSTANCE and rule.source == _OUTSIDE_THE_TABLE:
+            return self._class_uid(element, rule, owner, path)
+        return element
+
+    def _class_uid(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
+        """Keep the UID of a class or a syntax that the standard registered; any other could be an instance's."""
+        new = self._replace_uid(element, rule, owner, path)
+        is_same = new is not None and bytes(new.value).strip(b"\0") == bytes(element.value).strip(b" \0")  # type: ignore[arg-type]
+        return element if is_same else new
 
     def _remove(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
         del element, rule, owner, path
@@ -242,6 +279,17 @@ class Cleaner:
         mapped = map_private_uids(element, self.uid_key)
         return None if mapped is None else Element(element.tag, element.vr, mapped)
 
+    def _renumber(self, source: DataSet, out: DataSet, parent: int) -> None:
+        """Give the study its new accession number, here and where items repeat it; another request's is left alone."""
+        old = source.elements[ACCESSION_NUMBER]
+        if parent and value_text(source, ACCESSION_NUMBER) != self.patient.accession_number:
+            return
+        assert self.patient.new_accession_number is not None  # noqa: S101  callers have looked
+        value = self.patient.new_accession_number.encode("ascii")
+        out.elements[ACCESSION_NUMBER] = Element(ACCESSION_NUMBER, old.vr, value)
+        out.elements = dict(sorted(out.elements.items()))
+        self._correct(old, self.rules.rule(ACCESSION_NUMBER, old.vr, parent).action, Action.D, "crosswalk")
+
     def _drop_overlay_groups(self, source: DataSet, out: DataSet) -> None:
         """Remove what is left of an overlay whose data is gone: it describes nothing (PS3.3 Section C.9.2)."""
         last = next(reversed(source.elements), 0)
@@ -307,6 +355,7 @@ def _creator_element(source: Element, creators: dict[int, str]) -> tuple[Element
     return (Element(source.tag, "LO", source.value), _CREATOR) if name else (source, _WITHOUT_CREATOR)
 
 
+_OUTSIDE_THE_TABLE = "not in E.1-1"
 _CREATOR = Rule(Action.K, Action.X, "private creator")
 _WITHOUT_CREATOR = Rule(Action.X, Action.X, "private without creator")
 _UNREADABLE = Rule(Action.X, Action.X, "private unreadable sequence")
@@ -316,6 +365,8 @@ _DEEPEST = Limits().max_depth
 _CLEANED_BY_ITEMS = frozenset({"option clean_descriptors"})
 
 _SEARCHED_VRS = TEXT_VRS | NUMBER_VRS
+_OPAQUE_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+_PIXEL_GROUP = 0x7FE0
 _NEED_THE_TEXT_STEP = TEXT_VRS - {"CS"}
 
 _APPLY_BY_ACTION = {

@@ -46,6 +46,7 @@ DUMMY_BY_VR: dict[str, bytes] = {
 # Where the standard enumerates the values, the dummy is one of them.
 DUMMY_BY_TAG: dict[int, bytes] = {
     0x0008_0102: b"99DEID",  # Coding Scheme Designator: private ones begin with 99 (PS3.16 Section 8)
+    0x0028_0008: b"1",  # Number of Frames
     0x0400_0565: b"CORRECT",  # Reason for the Attribute Modification, PS3.3 Table C.12-1
 }
 

@@ -1,63 +1,54 @@
-"""Who the patient is, and the code that stands for them."""
+"""Who the patient of a Data Set is, and the code that stands for them."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from dataclasses import dataclass
 
 from deid.encoding.element import DataSet
 from deid.encoding.text import decode_lenient
+from deid.identity import Subject
 
+ACCESSION_NUMBER = 0x0008_0050
 PATIENT_NAME = 0x0010_0010
 PATIENT_ID = 0x0010_0020
+ISSUER_OF_PATIENT_ID = 0x0010_0021
 BIRTH_DATE = 0x0010_0030
 STUDY_INSTANCE_UID = 0x0020_000D
 SERIES_INSTANCE_UID = 0x0020_000E
 SOP_INSTANCE_UID = 0x0008_0018
 
-PSEUDONYM_PREFIX = "DN-"
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Patient:
-    """The patient of an instance.
+    """The patient of an instance as they will be called.
 
     Attributes
     ----------
-    identity
-        what tells this patient from others, as text: input of the keyed codes, never shown
     pseudonym
         the new Patient ID and Patient's Name
+    accession_number, new_accession_number
+        the study's, and what replaces it; None: what the profile's rule says
     """
 
-    identity: str
     pseudonym: str
+    accession_number: str = ""
+    new_accession_number: str | None = None
+
+    def __repr__(self) -> str:
+        """Say only what may be known."""
+        return f"<Patient {self.pseudonym}>"
 
 
-def patient_of(data_set: DataSet, key: bytes) -> Patient:
-    """Return the patient of `data_set` with the pseudonym under `key`.
-
-    The identity is Patient ID; without one, name and birth date; without those, the study, so that two patients nobody
-    named never share a pseudonym. Issuer of Patient ID is left out: within one hospital some devices send it and some
-    don't, and a patient split in two is lost to a study.
-    """
-    identity = _identity(data_set)
-    digest = hmac.digest(key, identity.encode("utf-8", "surrogateescape"), hashlib.sha256)
-    code = base64.b32encode(digest[:10]).decode("ascii")
-    return Patient(identity, f"{PSEUDONYM_PREFIX}{code}")
-
-
-def _identity(data_set: DataSet) -> str:
-    patient_id = value_text(data_set, PATIENT_ID)
-    if patient_id:
-        return f"id\x1f{patient_id}"
-    name = value_text(data_set, PATIENT_NAME)
-    if name.strip("^= "):
-        return "\x1f".join(("name", name.casefold(), value_text(data_set, BIRTH_DATE)))
-    study = value_text(data_set, STUDY_INSTANCE_UID) or value_text(data_set, SOP_INSTANCE_UID)
-    return f"study\x1f{study}"
+def subject_of(data_set: DataSet) -> Subject:
+    """Read whose instance this is."""
+    return Subject(
+        patient_id=value_text(data_set, PATIENT_ID),
+        issuer=value_text(data_set, ISSUER_OF_PATIENT_ID),
+        name=value_text(data_set, PATIENT_NAME),
+        birth_date=value_text(data_set, BIRTH_DATE),
+        study_uid=value_text(data_set, STUDY_INSTANCE_UID) or value_text(data_set, SOP_INSTANCE_UID),
+        accession_number=value_text(data_set, ACCESSION_NUMBER),
+    )
 
 
 def value_text(data_set: DataSet, tag: int) -> str:

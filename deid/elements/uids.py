@@ -9,21 +9,24 @@ from functools import lru_cache
 
 from pydicom._uid_dict import UID_dictionary
 
+from deid.standard import is_known_sop_class
+from deid.standard.beyond import PUBLIC_UIDS_OF_OTHERS
+
 _DICOM_ROOT = "1.2.840.10008."
 
-# Families of PS3.6 Annex A that grow with each edition: storage and other SOP Classes, transfer syntaxes, context
-# groups. A few short arcs only, so that nothing of a patient fits into them.
+# Families of PS3.6 Annex A that grow with each edition: transfer syntaxes, storage SOP Classes, context groups, coding
+# schemes. Few short arcs, so that neither a number nor a date of a patient fits into them.
 _WELL_KNOWN_FAMILY = re.compile(
-    r"1\.2\.840\.10008\.(?:1\.2(?:\.\d{1,3}){1,3}|5\.1\.4(?:\.\d{1,3}){1,8}|6\.1\.\d{1,4}|2\.16\.\d{1,3})"
+    r"1\.2\.840\.10008\.(?:1\.2\.[1-9](?:\.\d{1,3}){0,2}|5\.1\.4\.1\.1\.\d{1,3}(?:\.\d{1,2})?|6\.1\.\d{1,4}|2\.16\.\d{1,3})"
 )
 
 
 @lru_cache(maxsize=4096)
 def is_well_known(uid: str) -> bool:
-    """Tell whether the standard itself registered `uid` (PS3.6 Annex A), so that it names a concept, not a patient."""
+    """Tell whether `uid` names a concept and no patient: the standard registered it (PS3.6 Annex A), or a maker did."""
     if not uid.startswith(_DICOM_ROOT):
-        return False
-    return uid in UID_dictionary or _WELL_KNOWN_FAMILY.fullmatch(uid) is not None
+        return uid in PUBLIC_UIDS_OF_OTHERS
+    return uid in UID_dictionary or _WELL_KNOWN_FAMILY.fullmatch(uid) is not None or is_known_sop_class(uid)
 
 
 @lru_cache(maxsize=65536)

@@ -131,6 +131,11 @@ def _charset(terms: tuple[str, ...]) -> _Charset | None:
     return _Charset("", upper, tuple(dict.fromkeys(low + repertoires)))
 
 
+def known_terms(terms: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those values of Specific Character Set that are Defined Terms, or known misspellings of them."""
+    return tuple(term for term in terms if not term or _charset((term,)) is not None)
+
+
 def strip(value: Buffer) -> bytes:
     """Return the significant bytes of a value, without padding and insignificant spaces (PS3.5 Section 6.2)."""
     return bytes(value).strip(b" \0")

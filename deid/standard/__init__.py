@@ -24,6 +24,7 @@ __all__ = [
     "NO_IOD_TABLE",
     "SUCCESSORS",
     "Row",
+    "attribute_places",
     "attribute_type",
     "confidentiality_row",
     "confidentiality_rows",
@@ -166,6 +167,18 @@ def attribute_type(sop_class_uid: str, parent_tag: int, tag: int) -> str | None:
     """
     iod = iod_of(sop_class_uid)
     return None if iod is None else _types_of(iod).get(parent_tag << 32 | tag)
+
+
+def attribute_places(sop_class_uid: str) -> Mapping[int, Mapping[int, str]]:
+    """Return where a SOP Class's IOD has the attributes of Table E.1-1: attribute → holding Sequence → Type.
+
+    The top level counts as Sequence 0. Empty if no table describes the IOD.
+    """
+    iod = iod_of(sop_class_uid)
+    found: dict[int, dict[int, str]] = {}
+    for place, type_ in ({} if iod is None else _types_of(iod)).items():
+        found.setdefault(place & 0xFFFFFFFF, {})[place >> 32] = type_
+    return found
 
 
 def strictest(*types: str) -> str:

@@ -23,7 +23,36 @@ REMOVED_BESIDE_THE_TABLE = frozenset(
         0x0040E031,  # Home Community ID
         0x0074100A,  # Contact URI
         0x04000500,  # Encrypted Attributes Sequence: the original attributes, for whoever has the key
+        0x04000510,  # Encrypted Content Transfer Syntax UID
         0x04000520,  # Encrypted Content
+        0x04000005,  # MAC ID Number: what a signature of the original was made of, as are the following
+        0x04000010,  # MAC Calculation Transfer Syntax UID
+        0x04000015,  # MAC Algorithm
+        0x04000020,  # Data Elements Signed
+        0x04000110,  # Certificate Type
+        0x04000120,  # Signature
+        0x04000305,  # Certified Timestamp Type
+        0x04000401,  # Digital Signature Purpose Code Sequence
+        0x4FFE0001,  # MAC Parameters Sequence
+        0x00880130,  # Storage Media File-set ID: the label of a disk, a patient's name more often than not
+        0x00041130,  # File-set ID: it and the following are of a DICOMDIR (PS3.3 Annex F), not of an instance
+        0x00041141,  # File-set Descriptor File ID
+        0x00041142,  # Specific Character Set of File-set Descriptor File
+        0x00041200,  # Offset of the First Directory Record of the Root Directory Entity
+        0x00041202,  # Offset of the Last Directory Record of the Root Directory Entity
+        0x00041212,  # File-set Consistency Flag
+        0x00041220,  # Directory Record Sequence
+        0x00041400,  # Offset of the Next Directory Record
+        0x00041410,  # Record In-use Flag
+        0x00041420,  # Offset of Referenced Lower-Level Directory Entity
+        0x00041430,  # Directory Record Type
+        0x00041432,  # Private Record UID
+        0x00041500,  # Referenced File ID
+        0x00041504,  # MRDR Directory Record Offset
+        0x00041510,  # Referenced SOP Class UID in File
+        0x00041512,  # Referenced Transfer Syntax UID in File
+        0x0004151A,  # Referenced Related General SOP Class UID in File
+        0x00041600,  # Number of References
     }
 )
 """Without a row in Table E.1-1, though they tell of the patient or lead to a hospital's servers."""
@@ -43,12 +72,28 @@ UIDS_OF_NO_INSTANCE = frozenset(
         0x0008115A,  # SOP Classes Supported
         0x00083002,  # Available Transfer Syntax UID
         0x00340003,  # Flow Transfer Syntax UID
-        0x04000010,  # MAC Calculation Transfer Syntax UID
         0x30100052,  # Pertinent SOP Classes in Study
         0x30100053,  # Pertinent SOP Classes in Series
     }
 )
 """UIDs that name a class, a syntax, a registry or a group of codes, never an instance."""
+
+PUBLIC_UIDS_OF_OTHERS = frozenset(
+    {
+        "1.2.276.0.7230010.3.0.0.1",  # coding scheme 99_OFFIS_DCMTK
+        "1.3.6.1.4.1.5962.98.1",  # coding scheme 99PMP of PixelMed
+        "1.3.12.2.1107.5.9.1",  # Siemens CSA Non-Image Storage
+        "1.3.12.2.1107.5.99.3.10",  # Siemens AX Frame Sets Storage
+        "1.2.840.113619.4.26",  # GE Private 3D Model Storage
+        "1.2.840.113619.4.27",  # GE Nuclear Medicine Private Storage
+        "1.2.840.113619.4.30",  # GE Nuclear Medicine Private Instance Storage
+        "1.2.840.113619.5.2",  # GE Implicit VR Big Endian
+        "1.3.46.670589.11.0.0.12.1",  # Philips MR Spectrum Storage
+        "1.3.46.670589.11.0.0.12.2",  # Philips MR Series Data Storage
+        "1.3.46.670589.11.0.0.12.4",  # Philips MR Exam Card Storage
+    }
+)
+"""UIDs of classes, syntaxes and coding schemes that their makers have published."""
 
 SAFE_PRIVATE_BESIDE_THE_LISTS: Mapping[tuple[str, int], str] = {
     ("Image Private Header", 0x00650009): "FD",  # United Imaging: diffusion b-value

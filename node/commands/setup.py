@@ -15,7 +15,10 @@ from deid.profile import load_profile
 from node import log
 from node.commands.exits import Exit
 from node.commands.network import ask
+from node.crosswalk_file import CrosswalkFile
 from node.errors import Misconfigured, Unreachable
+from node.identities import open_source
+from node.identity_settings import IdentityMode
 from node.key import create_key, load_key
 from node.presence import look
 from node.settings import ForwardSettings, load_settings, profile_path, shipped_config
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from node.settings import Settings
+    from node.settings import Project, Settings
 
 _CHECK_PATIENCE = ForwardSettings(connect_timeout_s=5.0, dimse_timeout_s=10.0)
 _MODE_OF_OTHERS = 0o077
@@ -87,6 +90,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, str, Exit]]:
     yield f"key {settings.key_file}", _key_trouble(settings), Exit.USAGE
     for project in settings.projects:
         yield from _profile_checks(settings, project.name)
+        yield from _identity_checks(settings, project)
     yield f"spool {settings.spool.path}", _spool_trouble(settings), Exit.USAGE
     receive = settings.receive
     yield f"port {receive.port} on {receive.address}", _port_trouble(settings), Exit.USAGE
@@ -123,6 +127,21 @@ def _profile_checks(settings: Settings, name: str) -> Iterator[tuple[str, str, E
     if profile.demands:
         what += f" (instances that need {', '.join(sorted(profile.demands))} cleaned are quarantined: not built yet)"
     yield what, "", Exit.OK
+
+
+def _identity_checks(settings: Settings, project: Project) -> Iterator[tuple[str, str, Exit]]:
+    """Try the crosswalk or the table, where there is one; without the key there is nothing to try."""
+    identity = project.identity
+    if (identity.mode is IdentityMode.KEYED and not identity.remember) or _key_trouble(settings):
+        return
+    what = f"identities of project {project.name}: {identity.mode.value}"
+    try:
+        source = open_source(identity, project.name, settings.spool.path, load_key(settings.key_file))
+    except Misconfigured as error:
+        yield what, str(error), Exit.USAGE
+    else:
+        rows = f", {source.rows} rows" if isinstance(source, CrosswalkFile) else ""
+        yield f"{what}{rows}", "", Exit.OK
 
 
 def _spool_trouble(settings: Settings) -> str:

@@ -63,6 +63,7 @@ class Node:
             destinations={each.name: each for each in destinations},
         )
         self.spool = Spool(self.settings.spool.path, 0)
+        self.spool.distrust_outbox()  # as the work role does when it begins
         self.ledger: Ledger = open_ledger(self.spool.path)
 
     def put(

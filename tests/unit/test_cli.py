@@ -45,6 +45,10 @@ def test_all_commands_are_there() -> None:
         "quarantine discard",
         "clean",
         "explain",
+        "profile list",
+        "profile show",
+        "profile diff",
+        "lookup",
         "init",
         "check",
     ]
@@ -60,11 +64,19 @@ def test_the_help_of_every_command_lists_the_exit_codes(words: list[str], capsys
     assert all(len(line) <= 120 for line in said.splitlines())
 
 
+@pytest.mark.parametrize("command", ["send", "clean"])
+def test_a_command_that_prints_source_paths_says_so(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert "which may name a patient" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_every_command_has_its_function(words: list[str]) -> None:
     from node.cli import _load
 
-    arguments = {"send": ["x"], "echo": [], "clean": ["a", "b"], "explain": ["a"], "show": ["1"]}.get(words[-1], [])
+    needed = {"send": ["x"], "clean": ["a", "b"], "explain": ["a"], "show": ["1"], "diff": ["a", "b"]}
+    arguments = needed.get(words[-1], [])
     peer = ["A@h:1"] if words[0] in {"echo", "send"} else []
     assert callable(_load(_parser().parse_args([*words, *arguments, *peer]).command))
 

@@ -249,7 +249,7 @@ def test_counts_add_up_to_the_jobs(ledger: Ledger) -> None:
     ledger.quarantined(received(ledger)[0], "truncated")
     ledger.due("a", time.time(), 2)
     ledger.due("b", time.time(), 1)
-    assert ledger.counts() == {
+    assert {state: count for state, count in ledger.counts().items() if count} == {
         State.RECEIVED: 2,
         State.CLEANING: 1,
         State.CLEANED: 1,

@@ -1,4 +1,4 @@
-"""`clean` and `explain`: folders in, clean folders out."""
+"""`clean`: folders in, clean folders out."""
 
 from __future__ import annotations
 
@@ -164,7 +164,6 @@ def test_in_and_out_must_not_lie_inside_one_another(
         (["clean", "nowhere", "out"], "no file or folder nowhere"),
         (["clean", "in", "out", "--profile", "lax"], "lax"),
         (["clean", "in", "out", "--config", "none.toml"], "none.toml"),
-        (["explain", "nowhere"], "No such file"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -202,43 +201,3 @@ def test_a_file_that_cannot_be_read_is_listed_and_costs_no_other(archive: Path, 
 )
 def test_no_value_can_lead_out_of_the_folder(text: str, name: str) -> None:
     assert _name(text) == name
-
-
-def test_explain_names_action_effect_and_source_of_each_element(
-    archive: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = archive / f"{SOMEBODY}_Odalys" / f"{SOMEBODY}_0.dcm"
-    assert main(["explain", str(file), "--profile", "longitudinal"]) == 0
-    said = capsys.readouterr().out
-    rows = {line.split()[-1]: line.split() for line in said.splitlines()}
-    assert rows["PatientName"][:5] == ["(0010,0010)", "PN", "Z", "replaced", "E.1-1"]
-    assert rows["PatientBirthDate"][2:4] == ["Z", "emptied"]
-    assert rows["StudyDate"][2:4] == ["C", "replaced"]
-    assert "retain_long_modified_dates" in rows["StudyDate"]
-    assert rows["Rows"][2:4] == ["K", "kept"]
-    assert rows["PatientIdentityRemoved"][2:4] == ["K", "replaced"]
-    assert rows["DeidentificationMethodCodeSequence"][2:4] == ["+", "added"]
-    assert any(row[3] == "removed" and "private" in row for row in rows.values())
-
-
-def test_explain_shows_no_value_unless_asked(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = str(archive / f"{SOMEBODY}_Odalys" / f"{SOMEBODY}_0.dcm")
-    main(["explain", file, "--profile", "longitudinal"])
-    assert SOMEBODY not in capsys.readouterr().out
-    main(["explain", file, "--profile", "longitudinal", "--values"])
-    assert f"[{SOMEBODY}^Odalys" in capsys.readouterr().out
-
-
-def test_explain_covers_every_element_of_the_source(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = archive / f"{SOMEBODY}_Odalys" / f"{SOMEBODY}_0.dcm"
-    main(["explain", str(file), "--profile", "longitudinal"])
-    explained = {line[:11] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")}
-    source = {f"({tag.group:04X},{tag.element:04X})" for tag in pydicom.dcmread(file).keys()}  # noqa: SIM118
-    assert source <= explained
-
-
-def test_explain_says_why_a_file_would_be_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = to_bytes(ct(STUDY, 0))
-    (place / "short").write_bytes(whole[: len(whole) // 2])
-    assert main(["explain", "short"]) == 1
-    assert capsys.readouterr().out.startswith("refused\ttruncated")

@@ -47,6 +47,8 @@ def run(spool: Spool, ledger: Ledger) -> dict[Verdict, int]:
     [
         # nothing happened
         (job(State.RECEIVED), Files(incoming=True), Verdict.KEEP),
+        (job(State.HELD), Files(incoming=True), Verdict.KEEP),
+        (job(State.HELD), Files(), Verdict.MISSING),
         (job(State.CLEANED), Files(incoming=True, outbox=True), Verdict.KEEP),
         (job(State.SENT), Files(incoming=True, outbox=True), Verdict.KEEP),
         (job(State.SENT, Place.GONE), Files(), Verdict.KEEP),
@@ -67,6 +69,11 @@ def run(spool: Spool, ledger: Ledger) -> dict[Verdict, int]:
         (job(State.CLEANING), Files(quarantine=True, record=True), Verdict.QUARANTINED),
         (job(State.CLEANING), Files(quarantine=True, record=True, outbox=True), Verdict.QUARANTINED),
         (job(State.QUARANTINED), Files(quarantine=True, record=True), Verdict.QUARANTINED),
+        (
+            job(State.QUARANTINED, Place.QUARANTINE),
+            Files(quarantine=True, record=True, outbox=True),
+            Verdict.REMOVE_CLEAN,
+        ),
         # … while it removed the files of one that was sent
         (job(State.SENT), Files(incoming=True), Verdict.KEEP),
         (job(State.SENT), Files(), Verdict.KEEP),

@@ -297,3 +297,32 @@ def test_all_files_are_listed_by_job_in_order_of_arrival(spool: Spool) -> None:
     }
     assert list(spool.all_files()) == ids
     assert all(spool.files(job_id) == files for job_id, files in spool.all_files().items())
+
+
+def test_clean_files_of_an_earlier_start_of_the_machine_are_thrown_away(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    doubtful, alone = new_job_id(), new_job_id()
+    assert spool.distrust_outbox() == 0
+    assert spool.is_outbox_trusted()
+    spool.put_incoming(doubtful, b"raw", [])
+    for job_id in (doubtful, alone):
+        spool.put_outbox(job_id, [b"clean"])
+    monkeypatch.setattr("node.spool.boot_id", lambda: "another start")
+
+    assert not spool.is_outbox_trusted()
+    assert spool.distrust_outbox() == 1
+    assert spool.is_outbox_trusted()
+    assert spool.all_files() == {doubtful: Files(incoming=True), alone: Files(outbox=True)}
+    assert spool.distrust_outbox() == 0
+
+
+def test_without_a_name_for_the_start_of_the_machine_clean_files_are_synced(
+    spool: Spool, job_id: JobId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr("node.spool.boot_id", lambda: "")
+    monkeypatch.setattr(os, "fsync", synced.append)
+    spool.put_outbox(job_id, [b"clean"])
+
+    assert len(synced) == 2

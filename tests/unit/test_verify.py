@@ -14,7 +14,7 @@ from deid.identifiers import harvest
 from deid.verify import Outgoing, verify
 
 EXPLICIT = "1.2.840.10008.1.2.1"
-PATIENT = Patient("id\x1f4711", "DN-AAAA2222BBBB3333")
+PATIENT = Patient("DN-AAAA2222BBBB3333")
 DAYS = -400
 
 SOURCE = {
@@ -128,5 +128,13 @@ def test_what_the_profile_keeps_is_not_looked_for() -> None:
     source = data_set(SOURCE)
     identifiers = harvest(source, lambda tag, vr, parent: tag == 0x0008_0080)
     header = b"".join(write_data_set(data_set({0x0008_0080: SOURCE[0x0008_0080]}), EXPLICIT))
+
+    verify(Outgoing(header, EXPLICIT, (), PATIENT, DAYS), identifiers, Limits())
+
+
+def test_the_dummy_date_passes_though_the_patient_was_born_on_it() -> None:
+    source = data_set({0x0010_0030: ("DA", "20000101")})
+    identifiers = harvest(source, lambda tag, vr, parent: False)
+    header = b"".join(write_data_set(data_set({0x0008_0023: ("DA", "20000101")}), EXPLICIT))
 
     verify(Outgoing(header, EXPLICIT, (), PATIENT, DAYS), identifiers, Limits())

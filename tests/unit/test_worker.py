@@ -204,6 +204,18 @@ def test_a_job_in_the_hands_of_a_role_that_died_is_done_by_the_next(
         until(lambda: ledger.counts()[State.CLEANED] == 1)
 
 
+def test_a_clean_file_from_before_a_power_cut_is_made_anew(settings: Settings, spool: Spool, ledger: Ledger) -> None:
+    job_id = arrive(spool, ledger)
+    ledger.cleaning([job_id])
+    spool.put_outbox(job_id, [b"torn"])
+    ledger.cleaned(job_id, ["archive"])
+    (spool.path / "outbox.boot").write_text("an earlier start")
+    with working(settings):
+        until(lambda: spool.is_outbox_trusted() and spool.files(job_id).outbox)
+
+        assert spool.outbox_path(job_id).read_bytes() != b"torn"
+
+
 def test_a_raw_file_that_was_deleted_is_shown_in_quarantine(settings: Settings, spool: Spool, ledger: Ledger) -> None:
     with working(settings):
         job_id = new_job_id()

@@ -1,0 +1,202 @@
+"""Names that what stands before them gives away: a title, a label, "reported by", or carets between two words.
+
+Where a name ends, the vocabulary says: a word of medicine or of every day is none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+
+from deid.text.fold import folded
+from deid.text.vocabulary import is_common, is_surname_too
+
+MOST_WORDS = 4
+MOST_WORDS_IN_CAPITALS = 2
+SHORTEST_NAME = 2
+
+_Reader = Callable[[str, "re.Match[str]"], "Iterator[tuple[int, int]]"]
+
+_TITLES = """
+    dr dra drs dres prof professor doktor doctor dott dottor dottore dottoressa dottssa mrs mme mlle monsieur madame
+    mademoiselle herr herrn frau señor señora señorita signor signora signorina dhr mevr mevrouw meneer pani fru fröken
+    bayan oberarzt oberärztin chefarzt chefärztin schwester pfleger hemşire lek hab dipl nurse sir
+    """
+# Also something else in other places: an imaging modality, a disease, a side, a direction, a muscle.
+_TITLES_AS_TITLED = "mr ms miss pan bay hr sig uzm doç"
+_TITLES_WITH_FULL_STOP = "m sr sra mr ms fr hr dhr med mag ing"
+_LABELS = """
+    name names surname lastname firstname forename nachname vorname familienname nom prénom nombre apellido apellidos
+    nome cognome apelido
+    sobrenome naam voornaam achternaam nazwisko
+    imię namn efternamn förnamn ad ad\u0131 soyad soyad\u0131
+    isim     patient patientin paciente paziente pacjent hasta pat pt physician doctor arzt médecin médico medico lekarz läkare
+    doktor hekim referrer referring radiologist radiologe radiologue operator technologist technician tech mta mtra
+    sonographer attending resident consultant ordering requesting befunder zuweiser überweiser einsender prescripteur
+    mother father wife husband son daughter contact reader author observer
+    """
+_ALL_TITLES = frozenset(f"{_TITLES} {_TITLES_AS_TITLED} {_TITLES_WITH_FULL_STOP}".split())
+_BY = "by"
+_BEFORE_BY = frozenset(
+    [
+        "ref",
+        "referred",
+        "reported",
+        "read",
+        "dictated",
+        "signed",
+        "performed",
+        "reviewed",
+        "interpreted",
+        "ordered",
+        "requested",
+        "scanned",
+        "verified",
+        "approved",
+        "authorized",
+        "authorised",
+        "transcribed",
+        "seen",
+        "sent",
+        "done",
+        "acquired",
+        "checked",
+        "entered",
+    ]
+)
+_GERMAN_BY = "durch von"
+_BEFORE_GERMAN_BY = frozenset(
+    ["überwiesen", "befundet", "diktiert", "freigegeben", "untersucht", "zugewiesen", "angefordert", "unterschrieben"]
+)
+
+_FULL_STOP = re.compile(r"\.(?:ssa|ra|in|a)?")
+_MORE_TITLES = re.compile(
+    r"[ .]{0,2}(?:(?:Prof|Dr|Drs|PD|Priv\.?-Doz|med|rer|nat|habil|univ|Dipl|h\. ?c|Ing|hab|n\. ?med|lek|uzm|doç|"
+    r"PROF|DR|MED)\b\.?[ -]{0,2}){1,5}"
+)
+_GAP = re.compile(r"[ .]{0,2}")
+_INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,3}")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+){0,3}")
+_PARTICLES = re.compile(
+    r"(?:(?:van|von|der|den|de|del|della|di|da|dos|do|du|la|le|el|al|bin|ibn|ben|ten|ter|zu|zur|zum|af|av|y|e|und)[ ]"
+    r"|d['\u2019]){1,3}",
+    re.IGNORECASE,
+)
+_BETWEEN = re.compile(r"(?:, ?| |\.\s?|\^)")
+_AFTER_LABEL = re.compile(
+    r"(?:['\u2019]s)?(?: ?(?:name|physician|doctor|nom|nombre|nome|naam|arzt))?\.? ?[:=] {0,3}", re.IGNORECASE
+)
+_BY_AND_BLANK = re.compile(r" ?:? ")
+_BEFORE_CHARS = 20
+_LAST_WORD = re.compile(r"([^\W\d_]+)\.? \Z")
+_CARETS = re.compile(r"(?<![\w^-])[^\W\d_]{2,40}(?:\^[^\W\d_]{1,40}){1,4}\^{0,4}(?![\w^-])")
+
+
+def names_with_carets(text: str) -> Iterator[tuple[int, int]]:
+    """Find ``DOE^JANE``: words between carets none of which is in the vocabulary."""
+    for match in _CARETS.finditer(text):
+        parts = match.group().strip("^").split("^")
+        if not any(is_common(part) for part in parts) and all(part[0].isupper() for part in parts):
+            yield match.span()
+
+
+def _after_title(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+    stop = _FULL_STOP.match(text, word.end())
+    yield from _name_at(text, stop.end() if stop else word.end(), has_stop=stop is not None)
+
+
+def _after_titled(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Read on from a word that is a title only where it is written like one: ``Mr``, not ``MR``."""
+    if word.group().istitle() or text[word.end() : word.end() + 1] == ".":
+        yield from _after_title(text, word)
+
+
+def _after_title_with_stop(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+    if text[word.end() : word.end() + 1] == "." and word.group()[0].isupper():
+        yield from _name_at(text, word.end() + 1, has_stop=True)
+
+
+def _after_label(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+    match = _AFTER_LABEL.match(text, word.end())
+    if match is not None:
+        yield from _name_at(text, match.end(), has_stop=True)
+
+
+def _after_by(before: frozenset[str]) -> _Reader:
+    def read(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+        previous = _LAST_WORD.search(text, max(0, word.start() - _BEFORE_CHARS), word.start())
+        blank = _BY_AND_BLANK.match(text, word.end())
+        if blank and previous and previous[1].casefold() in before:
+            yield from _name_at(text, blank.end(), has_stop=False)
+
+    return read
+
+
+def _name_at(text: str, start: int, *, has_stop: bool) -> Iterator[tuple[int, int]]:
+    """Read a name from `start` on: past titles, initials and particles, words that are no vocabulary."""
+    titles = _MORE_TITLES.match(text, start)
+    start = titles.end() if titles else start
+    gap = _GAP.match(text, start)
+    start = gap.end() if gap else start
+    if start and text[start - 1].isalpha():  # the title goes on as another word
+        return
+    first = _first_position(text, start)
+    end, count, position = start, 0, first
+    while count < MOST_WORDS:
+        word = _WORD.match(text, position)
+        if word is None or not _is_name(word.group(), text, has_stop=has_stop and count == 0):
+            break
+        if count and word.group().casefold() in _ALL_TITLES:
+            break
+        if count >= MOST_WORDS_IN_CAPITALS and word.group().isupper():
+            break
+        end, count = word.end(), count + 1
+        between = _BETWEEN.match(text, end)
+        if between is None or (between.group().startswith(".") and len(word.group()) > 3):
+            break
+        position = _first_position(text, between.end())
+    if count:
+        yield start, end
+
+
+def _first_position(text: str, start: int) -> int:
+    """Pass over initials and particles."""
+    for pattern in (_INITIALS, _PARTICLES, _INITIALS):
+        match = pattern.match(text, start)
+        start = match.end() if match else start
+    return start
+
+
+def _is_name(word: str, text: str, *, has_stop: bool) -> bool:
+    """Tell whether a word can be a name: no vocabulary, and with a capital unless the text has none."""
+    if len(word) < SHORTEST_NAME or (is_common(word) and not (has_stop and word.istitle() and is_surname_too(word))):
+        return False
+    return word[0].isupper() or (has_stop and text.islower())
+
+
+def _triggers() -> Mapping[str, _Reader]:
+    out: dict[str, _Reader] = {}
+    tables: tuple[tuple[str, _Reader], ...] = (
+        (_TITLES_WITH_FULL_STOP, _after_title_with_stop),
+        (_TITLES_AS_TITLED, _after_titled),
+        (_TITLES, _after_title),
+        (_BY, _after_by(_BEFORE_BY)),
+        (_GERMAN_BY, _after_by(_BEFORE_GERMAN_BY)),
+    )
+    for words, reader in tables:
+        out.update(dict.fromkeys(words.split(), reader))
+    for word in _LABELS.split():
+        out[word] = _either(out[word], _after_label) if word in out else _after_label
+    return out | {folded(word): reader for word, reader in out.items()}
+
+
+def _either(one: _Reader, other: _Reader) -> _Reader:
+    def read(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+        yield from one(text, word)
+        yield from other(text, word)
+
+    return read
+
+
+NAME_TRIGGERS: Mapping[str, _Reader] = _triggers()
+"""Word, case-folded → what reads a name after it."""

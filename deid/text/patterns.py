@@ -1,0 +1,261 @@
+"""The finder of what has a form of its own: dates, UIDs, ages over 89, addresses of all kinds, numbers with a label."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+
+from deid.text.dates import find_dates
+from deid.text.fold import folded
+from deid.text.names import NAME_TRIGGERS, names_with_carets
+from deid.text.spans import Span, SpanKind
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_DIGIT = re.compile(r"\d")
+
+_UID = re.compile(r"(?<![\d.])(?:2\.25(?:\.\d{5,39})|[0-2](?:\.(?:0|[1-9]\d{0,38})){5,40})(?![\d])")
+SHORTEST_UID = 13
+
+_AGE_NUMBER = r"(9\d|1[0-2]\d)"
+_AGE = re.compile(
+    rf"(?<![\w.,/-]){_AGE_NUMBER}(?:[ -]?(?:years?|yrs?|yr)(?:[ -]olds?)?|[ -]?y(?:/o|\.o\.?|o)"
+    r"|[ -]?(?:year|jährige?[rnsm]?)"
+    r"|-?jaehrige?[rnsm]?| (?:Jahre[n]?|J\.|ans|años|anni|anos|jaar|lat|år|yaş\w{0,8}))(?![^\W_])",
+    re.IGNORECASE,
+)
+_AGE_STRING = re.compile(r"(?<![^\W_])0(9[1-9]|1[0-2]\d)Y(?![^\W_])")
+_OF_AGE = re.compile(
+    rf"[^\W\d_]+[ :=]{{1,3}}{_AGE_NUMBER}(?![\d.,]\d|\d| ?(?:d|w|m|days?|weeks?|months?|wks?|mo|Tage|Wochen|Monate)\b)",
+    re.IGNORECASE,
+)
+
+_URL = re.compile(r"(?:https?|ftp)://[^\s<>\"']{1,2000}|(?<![^\W_])www\.[^\s<>\"']{3,2000}", re.IGNORECASE)
+_MAIL_NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-")
+_MAIL_HOST = re.compile(r"@[^\W_](?:[\w-]{0,62})(?:\.[\w-]{1,63}){1,8}")
+_LONGEST_MAIL_NAME = 64
+
+_INTERNATIONAL_PHONE = re.compile(
+    r"(?<![\w+.])(?:\+|00(?=[1-9]\d[ (/-]))[1-9]\d{0,2}[ (./-]{0,2}\d(?:[ ()./-]{0,2}\d){6,11}(?!\d)"
+)
+_AMERICAN_PHONE = re.compile(
+    r"(?<![\w.+/-])(?:1[-. ])?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[-.])([2-9]\d\d)[-.](\d{4})(?![\w.-]\d|\d|[^\W_])"
+)
+_FRENCH_PHONE = re.compile(r"(?<![\w.,/-])0[1-79](?:([ .-])\d\d)(?:\1\d\d){3}(?![\w]|[.,-]\d)")
+_GERMAN_PHONE = re.compile(
+    r"(?<![\w.,/-])(?:\(0[1-9]\d{1,4}\) ?|0[1-9]\d{1,4} ?/ ?|01[567]\d[ -])\d[\d ]{4,9}\d(?![\w]|[.,-]\d)"
+)
+_SOCIAL_SECURITY = re.compile(r"(?<![\w.,/-])(?!000|666)([0-8]\d\d)-(\d\d)-(\d{4})(?![\w]|[.,/-]\d)")
+_PRIVATE_ADDRESS = re.compile(r"(?<![\w.])(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\w]|\.\d)")
+_HARDWARE_ADDRESS = re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")
+_LONG_NUMBER = re.compile(r"(?<![\w.,+*/^-])\d{8,20}(?![\w*/^]|[.,-]\d)")
+_STREET = re.compile(
+    r"(?<!\w)\d{1,5}[a-z]? (?:[A-ZÀ-Þ][\w'\u2019.-]{1,30} ){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Ave|Blvd)\b\.?"
+    r"|(?<!\w)\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|impasse) (?:d[eu] |de la |des |d')?"
+    r"[A-ZÀ-Þ][\w'\u2019-]{1,30}"
+    r"|(?<!\w)[A-ZÀ-Þ][\w-]{1,40}(?:straße|strasse|str\.|gasse|platz|weg|straat|laan|gatan|vägen) ?\d{1,4} ?[a-z]?\b"
+    r"|(?<!\w)(?:Via|Calle|Avenida|Rua|Piazza|Plaza|ul\.|ulica) "
+    r"(?:[A-ZÀ-ÞŁŚŻŹĆ][\w'\u2019.-]{1,30} ?){1,3},? ?\d{1,4}\b"
+)
+
+_Reader = Callable[[str, re.Match[str]], "Iterator[Span]"]
+_NAME = "patterns"
+
+
+class PatternFinder:
+    """Finds what can be told by its form alone, whoever the patient is."""
+
+    name = _NAME
+
+    def __init__(self, dates: Collection[str] = ()) -> None:
+        """Prepare to look.
+
+        Parameters
+        ----------
+        dates
+            the patient's dates as ``YYYYMMDD``: they decide how an ambiguous one is read
+        """
+        self._dates = dates
+
+    def find(self, text: str) -> list[Span]:
+        """Return what has the form of a date, a UID, an age over 89, a number that identifies, an address or a name."""
+        out: list[Span] = []
+        if _DIGIT.search(text) is not None:
+            out.extend(Span(dated.start, dated.end, SpanKind.DATE, _NAME) for dated in find_dates(text, self._dates))
+            out.extend(_with_digits(text))
+        if "@" in text:
+            out.extend(_mails(text))
+        if "^" in text:
+            out.extend(Span(start, end, SpanKind.NAME, _NAME) for start, end in names_with_carets(text))
+        if "://" in text or "www." in text.lower():
+            out.extend(Span(*match.span(), SpanKind.CONTACT, _NAME) for match in _URL.finditer(text))
+        for word in _LETTERS.finditer(text):
+            reader = _READER_OF.get(word.group().casefold())
+            if reader is not None:
+                out.extend(reader(text, word))
+        return _without_overlap(out)
+
+
+def _without_overlap(spans: list[Span]) -> list[Span]:
+    """Drop what lies within a date or UID: its digits are not a number of their own."""
+    whole = [span for span in spans if span.kind in {SpanKind.DATE, SpanKind.UID}]
+    if not whole or len(whole) == len(spans):
+        return spans
+    taken: set[int] = set()
+    for span in whole:
+        taken.update(range(span.start, span.end))
+    return [
+        s for s in spans if s.kind in {SpanKind.DATE, SpanKind.UID} or s.start not in taken or s.end - 1 not in taken
+    ]
+
+
+def _with_digits(text: str) -> Iterator[Span]:
+    if "." in text:
+        for match in _UID.finditer(text):
+            if len(match.group()) >= SHORTEST_UID:
+                yield Span(*match.span(), SpanKind.UID, _NAME)
+    for pattern in (_AGE, _AGE_STRING):
+        for match in pattern.finditer(text):
+            yield Span(*match.span(1), SpanKind.AGE, _NAME)
+    if len(text) < _SHORTEST_NUMBER:
+        return
+    for pattern, kind in _NUMBERS:
+        for match in pattern.finditer(text):
+            if not _is_series_of_values(match):
+                yield Span(*match.span(), kind, _NAME)
+
+
+_SHORTEST_NUMBER = 8
+_NUMBERS = (
+    (_INTERNATIONAL_PHONE, SpanKind.CONTACT),
+    (_AMERICAN_PHONE, SpanKind.CONTACT),
+    (_FRENCH_PHONE, SpanKind.CONTACT),
+    (_GERMAN_PHONE, SpanKind.CONTACT),
+    (_SOCIAL_SECURITY, SpanKind.ID),
+    (_PRIVATE_ADDRESS, SpanKind.CONTACT),
+    (_HARDWARE_ADDRESS, SpanKind.CONTACT),
+    (_LONG_NUMBER, SpanKind.ID),
+    (_STREET, SpanKind.PLACE),
+)
+
+
+def _is_series_of_values(match: re.Match[str]) -> bool:
+    """Tell whether the numbers are rather b-values or echo times, as 200-400-1000 is: round, all of them."""
+    numbers = [int(number) for number in re.findall(r"\d+", match.group())]
+    return len(numbers) > 2 and all(number % 10 == 0 for number in numbers)
+
+
+def _mails(text: str) -> Iterator[Span]:
+    at = text.find("@")
+    while at >= 0:
+        host = _MAIL_HOST.match(text, at)
+        start = at
+        while start > max(0, at - _LONGEST_MAIL_NAME) and text[start - 1] in _MAIL_NAME_CHARS:
+            start -= 1
+        if host is not None and start < at:
+            yield Span(start, host.end(), SpanKind.CONTACT, _NAME)
+        at = text.find("@", at + 1)
+
+
+# Numbers with a label
+
+_NUMBER_WORD = r"(?:no|nr|num|nbr|number|nummer|numer|num[eé]ro|n[uú]mero|numara(?:s[i\u0131])?|id|code|#|n[°ºo])"
+_BETWEEN = rf"[ ._-]{{0,2}}(?:{_NUMBER_WORD}[ ._-]{{0,2}}){{0,2}}"
+_CODE = (
+    r"((?=[^\W_./-]{0,20}[./-]?[^\W_]{0,20}\d)[^\W_]+(?:[-/._](?=[^\W_]{0,20}\d)[^\W_]+|-[^\W\d_]{1,4}(?![^\W_])){0,6})"
+)
+_STRONG_LABEL = re.compile(rf"[^\W\d_]+{_BETWEEN}[:#=]{{0,2}} {{0,3}}{_CODE}", re.IGNORECASE)
+_WEAK_LABEL = re.compile(
+    rf"[^\W\d_]+{_BETWEEN}(?:[:#=]{{1,2}} {{0,3}}|(?<=[#.°º])|(?<=no )|(?<=nr )){_CODE}", re.IGNORECASE
+)
+_WEAK_LABEL_LONG_NUMBER = re.compile(
+    rf"[^\W\d_]+{_BETWEEN}[ _]{{0,3}}([^\W\d_]{{0,3}}\d{{5,20}})(?![^\W_]|[.,]\d)", re.IGNORECASE
+)
+_DECIMAL = re.compile(r"\d{1,4}[.,]\d{1,3}[^\W\d_]{0,2}|\d{1,4}[^\W\d_]{1,2}")
+_PHONE_LABEL = re.compile(
+    r"[^\W\d_]+\.?(?: ?(?:no|nr|number|#))?\.? ?[:#=]? {0,2}(\+?[\d(](?:[ ()./-]{0,2}\d){3,17})(?!\d)", re.IGNORECASE
+)
+_ADDRESS_LABEL = re.compile(r"[^\W\d_]+(?: ?address)?[ :=]{1,2}(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])", re.IGNORECASE)
+MOST_STRONG_CODE = 3
+MOST_WEAK_DIGITS = 3
+
+_STRONG = """
+    mrn mr# accession acc# ssn nhs nhsno dni nie nif nss pesel bsn tckn cpf rg cns ipp ndos nhc nuhsa personnummer
+    patientennummer patnr patid patientid pid fallnummer fallnr aufnahmenummer kvnr versichertennummer
+    medrec hospitalnumber chartno upn chi ehic iban tesseraanitaria fiscale passport passeport pasaporte
+    """
+_WEAK = """
+    id ids acc case fall order req requisition visit encounter episode chart record pat patient barcode
+    policy insurance versicherung dossier historia expediente cartella prontuario dosya protokol reference ref
+    auftrag anforderung study exam account acct member claim referral sample specimen
+    """
+_PHONES = """
+    tel telefon telephone téléphone teléfono telefono telefone telefoon phone ph fax mobile mobil mobilnr handy cell
+    pager beeper gsm tlf tfno móvil celular cellulare portable komórka ext extension durchwahl dect piepser
+    """
+_AGES = "age aged alter âge edad età idade leeftijd wiek ålder yaş"
+
+
+def _strong_code(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _STRONG_LABEL.match(text, word.start())
+    if match is not None and len(match[1]) >= MOST_STRONG_CODE and not _DECIMAL.fullmatch(match[1]):
+        yield Span(*match.span(1), SpanKind.ID, _NAME)
+
+
+def _weak_code(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _WEAK_LABEL.match(text, word.start())
+    digits = sum(char.isdigit() for char in match[1]) if match else 0
+    if match is None or digits < MOST_WEAK_DIGITS or _DECIMAL.fullmatch(match[1]):
+        match = _WEAK_LABEL_LONG_NUMBER.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(1), SpanKind.ID, _NAME)
+
+
+def _phone(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _PHONE_LABEL.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(1), SpanKind.CONTACT, _NAME)
+
+
+def _address(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _ADDRESS_LABEL.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(1), SpanKind.CONTACT, _NAME)
+
+
+def _age(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _OF_AGE.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(1), SpanKind.AGE, _NAME)
+
+
+def _names(text: str, word: re.Match[str]) -> Iterator[Span]:
+    for start, end in NAME_TRIGGERS[word.group().casefold()](text, word):
+        yield Span(start, end, SpanKind.NAME, _NAME)
+
+
+def _both(one: _Reader, other: _Reader) -> _Reader:
+    def read(text: str, word: re.Match[str]) -> Iterator[Span]:
+        yield from one(text, word)
+        yield from other(text, word)
+
+    return read
+
+
+def _readers() -> dict[str, _Reader]:
+    """Return what reads on from a word: each label, title and sign in all spellings."""
+    out: dict[str, _Reader] = {}
+    tables: tuple[tuple[str, _Reader], ...] = (
+        (_STRONG, _strong_code),
+        (_WEAK, _weak_code),
+        (_PHONES, _phone),
+        (_AGES, _age),
+        ("ip", _address),
+        (" ".join(NAME_TRIGGERS), _names),
+    )
+    for words, reader in tables:
+        for word in {*words.split(), *folded(words).split()}:
+            out[word] = _both(out[word], reader) if word in out else reader
+    return out
+
+
+_READER_OF = _readers()

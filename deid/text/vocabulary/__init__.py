@@ -1,0 +1,91 @@
+"""Words that name nobody: of medicine, of imaging, of every day, and eponyms; a table of words for each language.
+
+The lists are written by hand for this project. They protect from what only looks like a name: a word after a title, a
+word close to the patient's name. What is exactly a known identifier is taken out whatever the lists say.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache, lru_cache
+from importlib.resources import files
+
+from deid.text.fold import folded
+
+_PART = re.compile(r"[^\W\d_]+")
+_CAMEL = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-ÿ])")
+_ENDINGS = ("s", "es", "n", "en", "e", "er", "al", "ic")
+SHORTEST_STEM = 4
+
+_LANGUAGES = (
+    "imaging.toml",
+    "english.toml",
+    "german.toml",
+    "romance.toml",
+    "others.toml",
+)
+_EPONYMS = "eponyms.toml"
+_SURNAMES = "surnames.toml"
+
+
+@cache
+def _words_of(name: str) -> frozenset[str]:
+    """Return the words of one file, case-folded, as written and without diacritics."""
+    raw = tomllib.loads((files(__package__) / name).read_text(encoding="utf-8"))
+    words = {word for text in raw.values() for word in text.casefold().split()}
+    return frozenset(words | {folded(word) for word in words})
+
+
+@cache
+def _common() -> frozenset[str]:
+    return frozenset().union(*map(_words_of, _LANGUAGES))
+
+
+@cache
+def _all() -> frozenset[str]:
+    return _common() | _words_of(_EPONYMS)
+
+
+@lru_cache(maxsize=65536)
+def is_vocabulary(word: str) -> bool:
+    """Tell whether a word, or each part of a compound, is in the lists, maybe with an ending.
+
+    Parameters
+    ----------
+    word
+        letters, in any case; hyphens and capitals within divide it
+    """
+    return _are_listed(word, _all())
+
+
+@lru_cache(maxsize=65536)
+def is_common(word: str) -> bool:
+    """Tell whether a word is in the lists and no eponym, so that it's no name where a name is to be expected."""
+    return _are_listed(word, _common())
+
+
+@lru_cache(maxsize=4096)
+def is_surname_too(word: str) -> bool:
+    """Tell whether a common word is a surname as well: right after a title it is one."""
+    return folded(word.casefold()) in _words_of(_SURNAMES)
+
+
+def _are_listed(word: str, known: frozenset[str]) -> bool:
+    parts = _PART.findall(word)
+    return bool(parts) and all(_is_listed(part, known) or _is_camel(part, known) for part in parts)
+
+
+def _is_listed(word: str, known: frozenset[str]) -> bool:
+    plain = folded(word.casefold())
+    if plain in known:
+        return True
+    return any(
+        plain.endswith(ending) and len(plain) - len(ending) >= SHORTEST_STEM and plain[: -len(ending)] in known
+        for ending in _ENDINGS
+    )
+
+
+def _is_camel(word: str, known: frozenset[str]) -> bool:
+    parts = _CAMEL.findall(word)
+    return len(parts) > 1 and all(_is_listed(part, known) for part in parts)

@@ -1,0 +1,94 @@
+"""`lookup`: whom a pseudonym stands for."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import TYPE_CHECKING
+
+from node import audit, log
+from node.commands.exits import Exit
+from node.errors import Misconfigured
+from node.key import load_key, read_key
+from node.lookup import Answer, who_is
+from node.settings import load_settings
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_COLUMNS = (
+    "pseudonym",
+    "project",
+    "patient_id",
+    "issuer",
+    "accession_number",
+    "patient_name",
+    "birth_date",
+    "study_uid",
+)
+
+
+def lookup(arguments: Namespace) -> int:
+    """Print whom pseudonyms stand for.
+
+    Raises
+    ------
+    Misconfigured
+        No pseudonym is given, the key is not given or wrong, or no project keeps who is who.
+    Transient
+        The audit log cannot be written.
+    """
+    log.silence_libraries()
+    settings = load_settings(arguments.config)
+    if arguments.check_audit:
+        return _check_audit(settings.spool.path)
+    if not arguments.pseudonyms:
+        raise Misconfigured("name the pseudonyms to look up")
+    codes = [code.strip() for code in arguments.pseudonyms]
+    answers = who_is(settings, _key(arguments.key), list(dict.fromkeys(codes)), arguments.project)
+    sys.stdout.write("\t".join(_COLUMNS) + "\n")
+    for answer in answers:
+        sys.stdout.writelines(f"{line}\n" for line in _lines(answer))
+    unknown = [answer.code for answer in answers if not answer.records]
+    for code in unknown:
+        sys.stderr.write(f"deid-node: {_plain(code)} is not known\n")
+    return Exit.FAILED if unknown else Exit.OK
+
+
+def _key(path: Path | None) -> bytes:
+    if path is not None:
+        return load_key(path)
+    if not sys.stdin.isatty():
+        raise Misconfigured("the key is needed: name its file by --key, or run this at a terminal to be asked")
+    return read_key(getpass.getpass("key of this node (64 hexadecimal digits): "))
+
+
+def _lines(answer: Answer) -> Iterator[str]:
+    for record in answer.records:
+        cells = (
+            answer.code,
+            record.project,
+            record.patient_id,
+            record.issuer,
+            record.accession_number,
+            record.name,
+            record.birth_date,
+            record.study_uid,
+        )
+        yield "\t".join(_plain(cell) for cell in cells)
+
+
+def _plain(text: str) -> str:
+    """Let no control character of an instance reach the terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def _check_audit(spool: Path) -> int:
+    trail = audit.check(spool)
+    if trail.broken_at is not None:
+        sys.stdout.write(f"line {trail.broken_at} of {spool / audit.AUDIT_FILE} does not follow from the one before\n")
+        return Exit.FAILED
+    sys.stdout.write(f"{trail.entries} lines hold together; the last one's SHA-256 is {trail.end}\n")
+    return Exit.OK

@@ -1,0 +1,103 @@
+"""From a new ID back to whom it stands for. Patient data: for who has the key, and audited."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from node import audit
+from node.audit import Deed
+from node.crosswalk_file import CrosswalkFile
+from node.errors import Misconfigured
+from node.identity_settings import IdentityMode
+from node.key import load_key
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from node.identity_table import Record
+    from node.settings import Project, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one code; several records if several IDs were merged, or in several projects."""
+
+    code: str
+    records: tuple[Record, ...]
+
+
+def who_is(settings: Settings, secret: bytes, codes: Sequence[str], project: str | None = None) -> list[Answer]:
+    """Say whom pseudonyms (of crosswalks: also new accession numbers) stand for; the audit log knows before.
+
+    Parameters
+    ----------
+    secret
+        the key, from who asks
+    project
+        to look in; None for all
+
+    Raises
+    ------
+    Misconfigured
+        If the key is not the node's, there is no such project, or none of them keeps who is who. Audited too.
+    Transient
+        If the audit log can't be written: then nothing is said.
+    """
+    facts: dict[str, int | str | Sequence[str]] = {"asked": len(codes), "pseudonyms": list(codes)}
+    settings.spool.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        projects = _projects(settings, project)
+        _check_key(settings, secret)
+        answers = [Answer(code, _records(settings, secret, code, projects)) for code in codes]
+    except Misconfigured:
+        audit.append(settings.spool.path, Deed.LOOKUP_DENIED, facts)
+        raise
+    found = sum(bool(answer.records) for answer in answers)
+    audit.append(settings.spool.path, Deed.LOOKUP, {**facts, "found": found})
+    return answers
+
+
+def _projects(settings: Settings, name: str | None) -> list[Project]:
+    """Return the projects that keep who is who."""
+    chosen = [each for each in settings.projects if name in {None, each.name}]
+    if not chosen:
+        raise Misconfigured(f"no project is called {name!r}")
+    reversible = [each for each in chosen if _is_reversible(each)]
+    if not reversible:
+        raise Misconfigured(
+            "keyed codes cannot be reversed; with remember = true in [projects.identity] the node keeps, encrypted, "
+            "who gets which from then on"
+        )
+    return reversible
+
+
+def _is_reversible(project: Project) -> bool:
+    return project.identity.mode is not IdentityMode.KEYED or project.identity.remember
+
+
+def _check_key(settings: Settings, secret: bytes) -> None:
+    if not hmac.compare_digest(load_key(settings.key_file), secret):
+        raise Misconfigured("this is not the key of this node")
+
+
+def _records(settings: Settings, secret: bytes, code: str, projects: list[Project]) -> tuple[Record, ...]:
+    from node.identity_table import IdentityTable, Record  # noqa: PLC0415  loads a library that else nobody needs
+
+    names = {each.name for each in projects}
+    records: list[Record] = []
+    tables = {
+        each.identity.table_file(settings.spool.path)
+        for each in projects
+        if each.identity.mode is not IdentityMode.CROSSWALK
+    }
+    for path in sorted(tables):
+        table = IdentityTable(path, secret)
+        records += [record for record in table.behind(code) if record.project in names]
+        table.close()
+    for each in projects:
+        if each.identity.mode is IdentityMode.CROSSWALK:
+            keys = CrosswalkFile(each.identity).current().behind(code)
+            records += [Record(each.name, key.patient_id, key.issuer, key.accession_number) for key in keys]
+    return tuple(records)

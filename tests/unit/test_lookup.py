@@ -1,0 +1,269 @@
+"""`deid-node lookup`: from new to old, for who has the key, with a trace of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from deid.identity import KeyedIdentity, Subject
+from deid.keys import Keys
+from node import audit
+from node.audit import Deed
+from node.cli import main
+from node.errors import Transient
+from node.identities import open_source
+from node.key import create_key, load_key
+from node.lookup import who_is
+from node.settings import load_settings
+
+JANE = Subject("SENTINEL-4711", "NORTH", "SENTINEL^JANE", "19700101", "1.2", "ACC-1")
+
+CONFIG = """
+key_file = "key"
+[spool]
+path = "spool"
+[[projects]]
+name = "listed"
+[projects.identity]
+mode = "crosswalk"
+file = "crosswalk.csv"
+[[projects]]
+name = "drawn"
+called_ae_title = "DRAWN"
+[projects.identity]
+mode = "table"
+[[projects]]
+name = "coded"
+called_ae_title = "CODED"
+[projects.identity]
+remember = true
+[[projects]]
+name = "forgotten"
+called_ae_title = "FORGOTTEN"
+"""
+CROSSWALK = "Patient_ID,Accession_number,New_ID,New_accession\nSENTINEL-1,,T-1,\nSENTINEL-2,SENTINEL-A,T-1,N-1\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    create_key(tmp_path / "key")
+    (tmp_path / "crosswalk.csv").write_text(CROSSWALK)
+    os.utime(tmp_path / "crosswalk.csv", (1e9, 1e9))
+    (tmp_path / "node.toml").write_text(CONFIG)
+    return tmp_path / "node.toml"
+
+
+def assigned(config: Path, project: str, subject: Subject = JANE) -> str:
+    settings = load_settings(config)
+    found = settings.project_named(project)
+    assert found is not None
+    secret = load_key(settings.key_file)
+    identity = open_source(found.identity, project, settings.spool.path, secret).current()
+    return identity.assign(subject, Keys.from_secret(secret)).pseudonym
+
+
+def entries(config: Path) -> list[dict[str, object]]:
+    path = config.parent / "spool" / "audit.log"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def ask(config: Path, *codes: str) -> int:
+    return main(["lookup", "--config", str(config), "--key", str(config.parent / "key"), *codes])
+
+
+@pytest.fixture(autouse=True)
+def _loud_again() -> Iterator[None]:
+    """Undo what the command does to this process's loggers and hooks."""
+    import logging
+    import sys
+    import threading
+    import warnings
+
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning = before
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("project", ["drawn", "coded"])
+def test_a_pseudonym_leads_back_to_the_patient(config: Path, capsys: pytest.CaptureFixture[str], project: str) -> None:
+    code = assigned(config, project)
+    assert ask(config, code) == 0
+    header, line = capsys.readouterr().out.splitlines()
+    assert header.startswith("pseudonym\tproject\tpatient_id\tissuer")
+    assert line.split("\t") == [code, project, "SENTINEL-4711", "NORTH", "", "", "", ""]
+
+
+def test_a_crosswalk_is_read_backwards_with_all_that_were_merged(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(config, "T-1", "N-1") == 0
+    lines = [line.split("\t")[:5] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert lines == [
+        ["T-1", "listed", "SENTINEL-1", "", ""],
+        ["T-1", "listed", "SENTINEL-2", "", "SENTINEL-A"],
+        ["N-1", "listed", "SENTINEL-2", "", "SENTINEL-A"],
+    ]
+
+
+def test_only_the_project_that_is_named_is_looked_in(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = assigned(config, "drawn")
+    assert ask(config, "--project", "coded", code) == 1
+    assert "SENTINEL" not in capsys.readouterr().out
+    assert ask(config, "--project", "drawn", code) == 0
+
+
+def test_an_unknown_pseudonym_is_told_and_fails(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(config, "DN-NOBODY") == 1
+    assert "DN-NOBODY is not known" in capsys.readouterr().err
+
+
+def test_keyed_codes_that_nobody_remembers_cannot_be_reversed(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(config, "--project", "forgotten", "DN-X") == 2
+    assert "remember = true" in capsys.readouterr().err
+    assert [entry["what"] for entry in entries(config)] == ["lookup-denied"]
+
+
+def test_each_lookup_is_audited_without_any_old_value(config: Path) -> None:
+    code = assigned(config, "drawn")
+    assert ask(config, code, code, "T-1", "DN-NOBODY") == 1
+    (entry,) = entries(config)
+    assert (entry["what"], entry["asked"], entry["found"]) == ("lookup", 3, 2)
+    assert entry["pseudonyms"] == [code, "T-1", "DN-NOBODY"]
+    assert entry["uid"] == os.getuid()
+    assert "SENTINEL" not in (config.parent / "spool" / "audit.log").read_text()
+
+
+@pytest.mark.parametrize("code", ["T-1", "DN-X"])
+def test_another_key_finds_nothing_and_is_audited(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str
+) -> None:
+    assigned(config, "drawn")
+    create_key(tmp_path / "other")
+    assert main(["lookup", "--config", str(config), "--key", str(tmp_path / "other"), code]) == 2
+    said = capsys.readouterr()
+    assert "SENTINEL" not in said.out + said.err
+    assert [entry["what"] for entry in entries(config)] == ["lookup-denied"]
+
+
+def test_without_a_terminal_the_key_must_be_named(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    assert main(["lookup", "--config", str(config), "T-1"]) == 2
+    assert "--key" in capsys.readouterr().err
+
+
+def test_at_a_terminal_the_key_is_asked_for(
+    config: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    typed = (config.parent / "key").read_text()
+    monkeypatch.setattr("getpass.getpass", lambda prompt: typed)
+    assert main(["lookup", "--config", str(config), "T-1"]) == 0
+    assert "SENTINEL-1" in capsys.readouterr().out
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "no key")
+    assert main(["lookup", "--config", str(config), "T-1"]) == 2
+    assert "no key" not in capsys.readouterr().err
+
+
+def test_what_cannot_be_audited_is_not_told(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (config.parent / "spool").mkdir()
+    (config.parent / "spool" / "audit.log").mkdir()
+    assert ask(config, "T-1") == 1
+    said = capsys.readouterr()
+    assert "SENTINEL" not in said.out + said.err
+    assert "audit log" in said.err
+
+
+def test_the_audit_entry_is_there_before_the_answer(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Transient("disk")
+
+    settings = load_settings(config)
+    monkeypatch.setattr(audit, "append", fail)
+    with pytest.raises(Transient):
+        who_is(settings, load_key(settings.key_file), ["T-1"])
+
+
+def test_control_characters_of_an_instance_do_not_reach_the_terminal(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = assigned(config, "drawn", replace(JANE, patient_id="A\x1b[2JB\tC\nD"))
+    ask(config, code)
+    assert "A?[2JB?C?D" in capsys.readouterr().out
+
+
+def test_keyed_pseudonyms_are_as_without_remembering(config: Path) -> None:
+    secret = load_key(config.parent / "key")
+    assert assigned(config, "coded") == KeyedIdentity().assign(JANE, Keys.from_secret(secret)).pseudonym
+
+
+# -- the audit log
+
+
+def _append(spool: Path, count: int) -> None:
+    for number in range(count):
+        audit.append(spool, Deed.LOOKUP, {"asked": number})
+
+
+def test_lines_hold_together_whoever_writes_them(tmp_path: Path) -> None:
+    with get_context("spawn").Pool(3) as pool:
+        pool.starmap(_append, [(tmp_path, 10)] * 3)
+    trail = audit.check(tmp_path)
+    assert (trail.entries, trail.broken_at) == (30, None)
+    assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("number", [0, 3, 8])
+@pytest.mark.parametrize("what", ["change", "remove", "insert", "swap"])
+def test_tampering_shows(tmp_path: Path, number: int, what: str) -> None:
+    _append(tmp_path, 10)
+    path = tmp_path / "audit.log"
+    lines = path.read_text().splitlines(keepends=True)
+    if what == "change":
+        lines[number] = lines[number].replace(f'"asked": {number}', '"asked": 99')
+    elif what == "remove":
+        del lines[number]
+    elif what == "insert":
+        lines.insert(number, lines[number])
+    else:
+        lines[number], lines[number + 1] = lines[number + 1], lines[number]
+    path.write_text("".join(lines))
+    assert audit.check(tmp_path).broken_at is not None
+
+
+def test_a_missing_end_shows_to_who_knows_the_end(tmp_path: Path) -> None:
+    _append(tmp_path, 5)
+    path = tmp_path / "audit.log"
+    end = audit.check(tmp_path).end
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert audit.check(tmp_path).broken_at is None
+    assert audit.check(tmp_path).end != end
+
+
+def test_a_line_that_a_crash_tore_stays_and_the_next_ones_follow_from_it(tmp_path: Path) -> None:
+    _append(tmp_path, 2)
+    with (tmp_path / "audit.log").open("a") as file:
+        file.write('{"at": "20')
+    _append(tmp_path, 2)
+    trail = audit.check(tmp_path)
+    assert (trail.entries, trail.broken_at) == (5, 3)
+    lines = (tmp_path / "audit.log").read_text().splitlines()
+    assert json.loads(lines[3])["previous"] == audit._hash(lines[2].encode())
+
+
+def test_the_command_checks_the_log(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(config, "T-1")
+    capsys.readouterr()
+    assert main(["lookup", "--config", str(config), "--check-audit"]) == 0
+    assert "1 lines hold together" in capsys.readouterr().out
+    path = config.parent / "spool" / "audit.log"
+    path.write_text(path.read_text().replace("previous", "prevoius"))
+    assert main(["lookup", "--config", str(config), "--check-audit"]) == 1
