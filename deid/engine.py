@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 from deid.context import Context
 from deid.elements.clean import Cleaner
@@ -21,6 +22,7 @@ from deid.elements.pseudonyms import (
     subject_of,
     value_text,
 )
+from deid.elements.uids import map_uid
 from deid.encoding.element import Buffer, DataSet
 from deid.encoding.reader import read_data_set
 from deid.encoding.syntax import transfer_syntax
@@ -33,6 +35,7 @@ from deid.pixels.frames import rebuild_pixel_data
 from deid.profile import Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
+from deid.text import TextRules, clean_text
 from deid.verify import Outgoing, verify
 
 __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
@@ -150,12 +153,33 @@ def _clean_elements(work: _Work) -> None:
         shift_days=work.shift_days,
         needles=work.identifiers.needles,
         little_endian=transfer_syntax(work.instance.transfer_syntax).little_endian,
+        options=work.context.profile.options,
+        shift_in_texts=_shift_in_texts(work),
+        clean_text=_text_step(work),
         findings=work.findings,
     )
     clean = cleaner.clean(work.source)
     clean.elements.update((mark.tag, mark) for mark in marks(work.context.profile, EDITION))
     work.clean = DataSet(dict(sorted(clean.elements.items())), clean.charset)
     work.counts = cleaner.counts
+
+
+def _shift_in_texts(work: _Work) -> int | None:
+    """Return by how much dates in texts and contents move; None if the profile lets no date stay."""
+    options = work.context.profile.options
+    if "retain_long_modified_dates" in options:
+        return work.shift_days
+    return 0 if "retain_long_full_dates" in options else None
+
+
+def _text_step(work: _Work) -> Callable[[str], str] | None:
+    """Return what cleans a text of this instance; None while the profile wants finders that are not there yet."""
+    if work.rules.text != "rules":
+        return None
+    uid_key = work.context.keys.uid
+    map_text_uid = str if "retain_uids" in work.context.profile.options else partial(map_uid, uid_key)
+    rules = TextRules(work.identifiers.needles, work.identifiers.dates, map_text_uid, _shift_in_texts(work))
+    return cache(lambda text: clean_text(text, rules).text)
 
 
 def _rebuild_pixels(work: _Work) -> None:

@@ -28,6 +28,7 @@ class Reason(StrEnum):
     UNDECODABLE_TEXT = "undecodable-text"
     NO_PATIENT = "no-patient-identity"
     UNMAPPED_PATIENT = "patient-not-mapped"
+    PIXELS_NOT_CLEANABLE = "pixels-not-cleanable"
     STEP_UNAVAILABLE = "step-unavailable"
     IDENTIFIER_LEFT = "identifier-left"
 

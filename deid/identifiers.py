@@ -13,8 +13,9 @@ from itertools import permutations
 
 from deid.elements.uids import is_well_known
 from deid.encoding.element import DataSet, Element
-from deid.encoding.text import decode_lenient, encodings
-from deid.needles import Kind, Needle, Needles, make_needle
+from deid.encoding.text import encodings
+from deid.needles import Kind, Needle, Needles, make_date_needle, make_needle
+from deid.readings import readings
 
 SHORTEST_NAME_PART = 3
 SHORTEST_CODE = 4
@@ -28,6 +29,7 @@ _CODES = frozenset(
         0x0008_0050,  # Accession Number
         0x0010_0020,  # Patient ID
         0x0010_1000,  # Other Patient IDs
+        0x0010_1050,  # Insurance Plan Identification
         0x0010_1090,  # Medical Record Locator
         0x0010_2154,  # Patient's Telephone Numbers
         0x0010_2155,  # Patient's Telecom Information
@@ -42,8 +44,69 @@ _CODES = frozenset(
         0x0040_0009,  # Scheduled Procedure Step ID
         0x0040_0253,  # Performed Procedure Step ID
         0x0040_1001,  # Requested Procedure ID
+        0x0040_050A,  # Specimen Accession Number
+        0x0040_0512,  # Container Identifier
+        0x0040_0551,  # Specimen Identifier
+        0x0040_06FA,  # Slide Identifier
+        0x0040_1103,  # Person's Telephone Numbers
+        0x0040_1104,  # Person's Telecom Information
+        0x0040_2010,  # Order Callback Phone Number
+        0x0040_2011,  # Order Callback Telecom Information
         0x0040_2016,  # Placer Order Number / Imaging Service Request
         0x0040_2017,  # Filler Order Number / Imaging Service Request
+        0x0040_A354,  # Telephone Number (Trial)
+        0x0050_001B,  # Container Component ID
+        0x2200_0005,  # Barcode Value
+        0x4008_0040,  # Results ID
+        0x4008_0200,  # Interpretation ID
+    }
+)
+# IDs of studies, machines and their parts, AE titles: some are plain words, CT or DETECTOR, and then they say nothing.
+_NUMBERED = frozenset(
+    {
+        0x0008_0054,  # Retrieve AE Title
+        0x0008_0055,  # Station AE Title
+        0x0008_1000,  # Network ID
+        0x0010_0021,  # Issuer of Patient ID
+        0x0012_0020,  # Clinical Trial Protocol ID
+        0x0012_0022,  # Issuer of Clinical Trial Protocol ID
+        0x0012_0030,  # Clinical Trial Site ID
+        0x0012_0032,  # Issuer of Clinical Trial Site ID
+        0x0012_0040,  # Clinical Trial Subject ID
+        0x0012_0041,  # Issuer of Clinical Trial Subject ID
+        0x0012_0042,  # Clinical Trial Subject Reading ID
+        0x0012_0043,  # Issuer of Clinical Trial Subject Reading ID
+        0x0012_0055,  # Issuer of Clinical Trial Time Point ID
+        0x0012_0071,  # Clinical Trial Series ID
+        0x0012_0073,  # Issuer of Clinical Trial Series ID
+        0x0012_0082,  # Clinical Trial Protocol Ethics Committee Approval Number
+        0x0016_0051,  # Lens Serial Number
+        0x0018_1005,  # Generator ID
+        0x0018_1009,  # Unique Device Identifier
+        0x0018_1010,  # Secondary Capture Device ID
+        0x0018_1011,  # Hardcopy Creation Device ID
+        0x0018_700A,  # Detector ID
+        0x0018_9367,  # X-Ray Source ID
+        0x0018_9371,  # X-Ray Detector ID
+        0x0020_3401,  # Modifying Device ID
+        0x0032_0012,  # Study ID Issuer
+        0x0032_1021,  # Scheduled Study Location AE Title
+        0x0038_0011,  # Issuer of Admission ID
+        0x0038_0061,  # Issuer of Service Episode ID
+        0x0040_0001,  # Scheduled Station AE Title
+        0x0040_0241,  # Performed Station AE Title
+        0x0074_1234,  # Receiving AE
+        0x0074_1236,  # Requesting AE
+        0x2100_0070,  # Originator
+        0x2100_0140,  # Destination AE
+        0x3008_0105,  # Source Serial Number
+        0x300A_00B2,  # Treatment Machine Name
+        0x300A_0611,  # RT Accessory Holder Slot ID
+        0x300A_0615,  # RT Accessory Device Slot ID
+        0x3010_001B,  # Device Alternate Identifier
+        0x3010_0043,  # Manufacturer's Device Identifier
+        0x4008_0042,  # Results ID Issuer
+        0x4008_0202,  # Interpretation ID Issuer
     }
 )
 _PHRASES = frozenset(
@@ -55,14 +118,29 @@ _PHRASES = frozenset(
         0x0008_1010,  # Station Name
         0x0008_1040,  # Institutional Department Name
         0x0008_1041,  # Institutional Department Type Code Sequence
+        0x0012_0031,  # Clinical Trial Site Name
+        0x0012_0081,  # Clinical Trial Protocol Ethics Committee Name
         0x0010_1040,  # Patient's Address
         0x0010_1060,  # Patient's Mother's Birth Name
         0x0010_2150,  # Country of Residence
         0x0010_2152,  # Region of Residence
         0x0010_2297,  # Responsible Person
         0x0010_2299,  # Responsible Organization
+        0x0032_1020,  # Scheduled Study Location
+        0x0038_001E,  # Scheduled Patient Institution Residence
         0x0038_0300,  # Current Patient Location
+        0x0038_0400,  # Patient's Institution Residence
+        0x0040_0010,  # Scheduled Station Name
+        0x0040_0011,  # Scheduled Procedure Step Location
+        0x0040_0242,  # Performed Station Name
         0x0040_0243,  # Performed Location
+        0x0040_1005,  # Requested Procedure Location
+        0x0040_1102,  # Person's Address
+        0x0040_2009,  # Order Enterer's Location
+        0x0040_4036,  # Human Performer's Organization
+        0x0040_A027,  # Verifying Organization
+        0x0040_A353,  # Address (Trial)
+        0x4008_011A,  # Distribution Address
     }
 )
 _DATE_VRS = frozenset({"DA", "DT"})
@@ -103,6 +181,12 @@ _EMPTY_WORDS = frozenset(
 )
 _WORDS = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _DATE = re.compile(r"\d{8}")
+_DIGIT = re.compile(r"\d")
+_PUNCTUATION = re.compile(r"[\W_]+")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November"),
+    "December",
+)
 _FIRST_BEYOND_LATIN = 0x0250
 
 
@@ -176,7 +260,7 @@ def _forms_of_uids(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Nee
 @_remembered
 def _forms_of_dates(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
     del vr, charset
-    return _needles((Kind.DATE, form) for day in _days_in(value) for form in _written_forms(day))
+    return tuple(needle for day in dict.fromkeys(_days_in(value)) for needle in _needles_of_date(day))
 
 
 def _days_in(value: bytes) -> Iterator[str]:
@@ -186,16 +270,24 @@ def _days_in(value: bytes) -> Iterator[str]:
             yield match.group()
 
 
-def _written_forms(date: str) -> tuple[str, ...]:
+def _needles_of_date(date: str) -> Iterator[Needle]:
+    """Return a needle for each written form; all of them hold the year."""
     year, month, day = date[:4], date[4:6], date[6:]
     orders = ((year, month, day), (day, month, year), (month, day, year))
-    return (date, *(separator.join(order) for separator in "-./ " for order in orders))
+    for form in (date, *(separator.join(order) for separator in "-./ " for order in orders)):
+        yield make_date_needle(form, form, year)
+    if not 1 <= int(month) <= len(_MONTHS):
+        return
+    for name in dict.fromkeys((_MONTHS[int(month) - 1], _MONTHS[int(month) - 1][:3])):
+        for number in dict.fromkeys((day, day.lstrip("0"))):
+            for form in (f"{number} {name} {year}", f"{name} {number} {year}", f"{year} {name} {number}"):
+                yield make_date_needle(form, name, year)
 
 
 @_remembered
 def _forms_of_names(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
-    text, _ = decode_lenient(value, vr, charset)
-    groups = (group.strip(" \0") for name in text.split("\\") for group in name.split("="))
+    names = (name for text in readings(value, vr, charset) for name in text.split("\\"))
+    groups = (group.strip(" \0") for name in names for group in name.split("="))
     return _needles((form for group in groups for form in _forms_of_name(group)), encodings(charset))
 
 
@@ -220,18 +312,31 @@ def _shortest_part(part: str) -> int:
 
 @_remembered
 def _forms_of_codes(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
-    return _forms_of_text(Kind.CODE, SHORTEST_CODE, decode_lenient(value, vr, charset)[0], charset)
+    return _forms_of_text(Kind.CODE, SHORTEST_CODE, readings(value, vr, charset), charset)
+
+
+@_remembered
+def _forms_of_numbers(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    """Return the forms of IDs that are often plain words, which say nothing: only those with a digit."""
+    texts = readings(value, vr, charset)
+    numbered = ("\\".join(part for part in text.split("\\") if _DIGIT.search(part)) for text in texts)
+    return _forms_of_text(Kind.CODE, SHORTEST_CODE, tuple(numbered), charset)
 
 
 @_remembered
 def _forms_of_phrases(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
-    return _forms_of_text(Kind.PHRASE, SHORTEST_PHRASE, decode_lenient(value, vr, charset)[0], charset)
+    return _forms_of_text(Kind.PHRASE, SHORTEST_PHRASE, readings(value, vr, charset), charset)
 
 
-def _forms_of_text(kind: Kind, shortest: int, text: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
-    parts = (part.strip(" \0") for part in text.split("\\"))
+def _forms_of_text(kind: Kind, shortest: int, texts: tuple[str, ...], charset: tuple[str, ...]) -> tuple[Needle, ...]:
+    parts = (part.strip(" \0") for text in texts for part in text.split("\\"))
     wanted = (part for part in parts if len(part) >= shortest and part.casefold() not in _EMPTY_WORDS)
-    return _needles(((kind, part) for part in wanted), encodings(charset))
+    return _needles(((kind, form) for part in wanted for form in (part, _joined(part))), encodings(charset))
+
+
+def _joined(part: str) -> str:
+    """Return an ID without its punctuation; a text of several words as it is."""
+    return part if " " in part else _PUNCTUATION.sub("", part) or part
 
 
 _FormsOf = Callable[[bytes, str, "tuple[str, ...]"], "tuple[Needle, ...]"]
@@ -244,5 +349,6 @@ _FORMS_BY_VR: dict[str, _FormsOf] = {
 }
 _FORMS_BY_TAG: dict[int, _FormsOf] = {
     **dict.fromkeys(_CODES, _forms_of_codes),
+    **dict.fromkeys(_NUMBERED, _forms_of_numbers),
     **dict.fromkeys(_PHRASES, _forms_of_phrases),
 }

@@ -42,6 +42,10 @@ class Needle:
         its words, case-folded, separated by one space; a UID as it is
     probes
         bytes, ASCII letters lower-cased, one of which is present in any text that holds the needle
+    elsewhere
+        probes in encodings that nobody declared, of letters beyond ASCII
+    is_told_by_bytes
+        whether it is too long to be among arbitrary bytes by chance: a part of a name, or an ID
     guard
         bytes that are present too wherever one of many needles is, so that one look is enough for all of them; empty
         for none
@@ -50,15 +54,9 @@ class Needle:
     kind: Kind
     words: str
     probes: tuple[bytes, ...]
+    elsewhere: tuple[bytes, ...] = ()
+    is_told_by_bytes: bool = False
     guard: bytes = b""
-
-    @property
-    def is_told_by_bytes(self) -> bool:
-        """Whether it is too long to be among arbitrary bytes by chance: a part of a name, or an ID."""
-        if self.kind not in _TOLD_BY_BYTES or not self.probes:
-            return False
-        least = _SHORTEST_NUMBER_IN_BYTES if self.words.replace(" ", "").isdigit() else SHORTEST_IN_BYTES
-        return min(map(len, self.probes)) >= least
 
     def __repr__(self) -> str:
         """Say what it is, never which."""
@@ -91,25 +89,33 @@ def make_needle(kind: Kind, text: str, codecs: Iterable[str]) -> Needle | None:
     if not found:
         return None
     probe = text if kind is Kind.DATE else max(found, key=len)
-    return Needle(kind, " ".join(found).casefold(), tuple(_encoded_forms(probe, codecs)))
+    probes = _encoded_forms(probe, {*codecs, "utf-8"})
+    elsewhere = () if probe.isascii() else _encoded_forms(probe, PLAUSIBLE_CODECS)
+    form = " ".join(found).casefold()
+    return Needle(kind, form, probes, tuple(set(elsewhere).difference(probes)), _is_told_by_bytes(kind, form, probes))
+
+
+def _is_told_by_bytes(kind: Kind, form: str, probes: tuple[bytes, ...]) -> bool:
+    least = _SHORTEST_NUMBER_IN_BYTES if form.replace(" ", "").isdigit() else SHORTEST_IN_BYTES
+    return kind in _TOLD_BY_BYTES and min(map(len, probes), default=0) >= least
 
 
 def make_date_needle(written: str, probe: str, year: str) -> Needle:
     """Return the needle for a date in one of its written forms, `probe` being a part of it, and `year` another."""
-    return Needle(Kind.DATE, words(written), (probe.lower().encode("ascii"),), year.encode("ascii"))
+    return Needle(Kind.DATE, words(written), (probe.lower().encode("ascii"),), guard=year.encode("ascii"))
 
 
-def _encoded_forms(text: str, codecs: Iterable[str]) -> set[bytes]:
+def _encoded_forms(text: str, codecs: Iterable[str]) -> tuple[bytes, ...]:
     if text.isascii():
-        return {text.lower().encode("ascii")}
+        return (text.lower().encode("ascii"),)
     out: set[bytes] = set()
-    for codec in {*codecs, *PLAUSIBLE_CODECS}:
+    for codec in codecs:
         for form in (text, text.lower(), text.upper(), text.title()):
             try:
                 out.add(_ESCAPE.sub(b"", form.encode(codec)).lower())
             except UnicodeError:
                 continue
-    return out
+    return tuple(out)
 
 
 @dataclass(slots=True, repr=False)
@@ -149,36 +155,46 @@ class Needles:
     def possible_in(self, data: bytes) -> list[Needle]:
         """Return the needles one of whose probes is in `data`, as it is or in disguise."""
         lowered = data.lower()
+        undone = undisguised(data) if len(data) <= _LARGEST_SEARCHED_TWICE_BYTES else b""
         found: list[Needle] = []
         guards: dict[bytes, bool] = {b"": True}
         for needle in self._by_id.values():
             guard = needle.guard
             if guard not in guards:
                 guards[guard] = guard in lowered
-            if guards[guard]:
-                for probe in needle.probes:
-                    if probe in lowered:
-                        found.append(needle)
-                        break
-        if len(data) <= _LARGEST_SEARCHED_TWICE_BYTES:
-            found += _disguised(self._by_id.values(), data)
+            if not guards[guard]:
+                continue
+            told_by_bytes = needle.is_told_by_bytes
+            for probe in needle.probes:
+                if probe in lowered or (told_by_bytes and probe in undone):
+                    found.append(needle)
+                    break
+            else:
+                if needle.elsewhere and _any_in(needle.elsewhere, lowered):
+                    found.append(needle)
         return found
 
 
-def _disguised(needles: Iterable[Needle], data: bytes) -> list[Needle]:
-    undone = undisguised(data)
-    return [needle for needle in needles if needle.is_told_by_bytes and any(probe in undone for probe in needle.probes)]
+def _any_in(probes: tuple[bytes, ...], data: bytes) -> bool:
+    return any(probe in data for probe in probes)
 
 
 def first_in_bytes(needles: Sequence[Needle], value: bytes) -> Needle | None:
-    """Return the first needle that lies in bytes that are no text, or in disguise in those of a text."""
-    wanted = [needle for needle in needles if needle.is_told_by_bytes]
-    if not wanted:
-        return None
+    """Return the first needle that lies in bytes that are no text, as it is or in disguise."""
     lowered = value.lower()
-    if len(value) <= _LARGEST_SEARCHED_TWICE_BYTES:
-        lowered += b"\n" + undisguised(value)
-    return next((needle for needle in wanted if any(probe in lowered for probe in needle.probes)), None)
+    return _first_told_by(needles, lowered) or first_in_disguise(needles, value)
+
+
+def first_in_disguise(needles: Sequence[Needle], value: bytes) -> Needle | None:
+    """Return the first needle that lies in bytes as UTF-16, with the bytes of words reversed, in hex or base64."""
+    wanted = [needle for needle in needles if needle.is_told_by_bytes]
+    if not wanted or len(value) > _LARGEST_SEARCHED_TWICE_BYTES:
+        return None
+    return _first_told_by(wanted, undisguised(value))
+
+
+def _first_told_by(needles: Sequence[Needle], lowered: bytes) -> Needle | None:
+    return next((needle for needle in needles if needle.is_told_by_bytes and _any_in(needle.probes, lowered)), None)
 
 
 def lies_in(needle: Needle, text: str, text_words: str) -> bool:

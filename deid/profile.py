@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 TEXT_CLEANERS = ("ner", "rules")
-_TEXT_OPTION = "clean_descriptors"
+# What a finder of names has to see before an output may claim it.
+_TEXT_OPTIONS = frozenset({"clean_descriptors", "clean_graphics", "clean_structured_content"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,8 @@ class Profile:
 
     @property
     def _claimed(self) -> frozenset[str]:
-        """The options that the output says were applied: descriptors cleaned by rules alone are not claimed."""
-        return self.options - {_TEXT_OPTION} if self.text == "rules" else self.options
+        """The options that the output says were applied: what was cleaned by rules alone is not claimed."""
+        return self.options - _TEXT_OPTIONS if self.text == "rules" else self.options
 
     def rules(self, sop_class_uid: str) -> Rules:
         """Rules for the instances of one SOP Class.

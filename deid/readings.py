@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 
 from deid.encoding.element import Buffer
 from deid.encoding.text import decode_lenient
@@ -16,9 +17,12 @@ PLAUSIBLE_CODECS = (
 )
 """In which a name of non-ASCII letters may turn up where nobody declared it."""
 
-_HEX = re.compile(rb"(?:[0-9a-f]{2}){6,}|(?:[0-9A-F]{2}){6,}")
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{8,}")
-_BASE64_WITHOUT_DISGUISE = re.compile(rb"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_SHORTEST = 6
+_NULS = bytes(_SHORTEST)
+_SHORTEST_BASE64 = 8
+_HEX = re.compile(rb"[0-9A-Fa-f]{12,}")
+_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_RUNS_ALONE = bytes(byte if byte in _ALPHABET else 0x20 for byte in range(256))
 
 
 def readings(value: Buffer, vr: str, charset: tuple[str, ...]) -> tuple[str, ...]:
@@ -51,12 +55,31 @@ def undisguised(data: bytes) -> bytes:
 
     Each of these readings of all of `data` follows the other; ASCII letters are lower-cased.
     """
-    views = [data.replace(b"\0", b""), _swapped(data), _swapped(data[1:])]
-    views += [bytes.fromhex(run[lead:][: (len(run) - lead) & ~1].decode("ascii")) for run in _HEX.findall(data) for lead in (0, 1)]
-    for run in _BASE64.findall(data):
-        if not _BASE64_WITHOUT_DISGUISE.fullmatch(run):
-            views += [base64.b64decode(run[lead : lead + (len(run) - lead & ~3)]) for lead in range(4)]
+    views = [_swapped(data), _swapped(data[1:])]
+    even, odd = data[::2], data[1::2]
+    if _NULS in odd:
+        views.append(even)
+    if _NULS in even:
+        views.append(odd)
+    for run in data.translate(_RUNS_ALONE).split():
+        if len(run) >= _SHORTEST_BASE64 and not _is_plain(run):
+            views += _undone(run)
     return b"\n".join(views).lower()
+
+
+def _is_plain(run: bytes) -> bool:
+    """Tell whether a run is a word: letters that are all small, all capital, or capital at the start."""
+    return run.isalpha() and (run.islower() or run.isupper() or run[1:].islower())
+
+
+def _undone(run: bytes) -> Iterator[bytes]:
+    """Read a run of letters and digits as hex and as base64, wherever in it that begins."""
+    for digits in _HEX.findall(run):
+        for lead in (0, 1):
+            yield bytes.fromhex(digits[lead : lead + (len(digits) - lead & ~1)].decode("ascii"))
+    if not run.isdigit():
+        for lead in range(4):
+            yield base64.b64decode(run[lead : lead + (len(run) - lead & ~3)])
 
 
 def _swapped(data: bytes) -> bytes:

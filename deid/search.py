@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from deid.elements.dummies import CODE_MEANING, is_public_code
-from deid.encoding.element import Buffer, DataSet, Element
-from deid.needles import Kind, Needle, first_in, first_in_bytes, words
-from deid.readings import readings, undisguised
+from deid.encoding.element import DataSet, Element
+from deid.needles import Kind, Needle, first_in, first_in_disguise, words
+from deid.readings import readings
 from deid.standard import is_defined_term
 
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
@@ -43,12 +43,9 @@ def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> N
     if element.tag == CODE_MEANING and is_public_code(owner):
         needles = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
     found = (first_in(needles, text) for text in texts)
-    return next((needle for needle in found if needle is not None), None) or _in_disguise(needles, element.value)
-
-
-def _in_disguise(needles: Sequence[Needle], value: Buffer) -> Needle | None:
-    """Find a name or an ID that no decoding shows; what the bytes say as they are has been looked at as a text."""
-    return first_in_bytes(needles, undisguised(bytes(value)))
+    return next((needle for needle in found if needle is not None), None) or first_in_disguise(
+        needles, bytes(element.value)
+    )
 
 
 def _in_terms(needles: Sequence[Needle], text: str) -> Needle | None:

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from deid.elements.dates import shift_da
 from deid.elements.dummies import DUMMY_BY_VR
 from deid.elements.marks import MARKS
+from deid.elements.private import PRIVATE, disclosed
 from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient
 from deid.elements.uids import is_well_known
 from deid.encoding.element import Buffer, DataSet, Element, Fragments
 from deid.encoding.reader import Limits, read_data_set
+from deid.encoding.syntax import transfer_syntax
 from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers
-from deid.needles import Kind, Needle
-from deid.runs import SHORTEST_RUN_BYTES, text_runs
+from deid.needles import Kind, Needle, first_in_bytes
+from deid.runs import text_runs
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
 
 _BLOCK_BYTES = 1 << 16  # small enough to stay in the cache, and for the allocator to use the same memory again
-_SHORTEST_NUMBER_IN_PIXELS_BYTES = 9
 _DUMMY_DATE = DUMMY_BY_VR["DA"].decode("ascii")
 _OWN_UID_ROOT = "2.25."
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
-_KINDS_IN_PIXELS = frozenset({Kind.NAME_PART, Kind.CODE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +57,28 @@ def verify(outgoing: Outgoing, identifiers: Identifiers, limits: Limits) -> None
     Refused
         If one is found; the detail names the tag and the kind of identifier.
     """
-    candidates = identifiers.needles.possible_in(outgoing.header.lower())
+    candidates = identifiers.needles.possible_in(outgoing.header)
     if candidates:
         # What has a probe in it is read again from the very bytes, so that a mistake of the writer is seen too.
         data_set = read_data_set(outgoing.header, outgoing.transfer_syntax, limits)
-        for owner, element in _leaves(data_set):
+        for owner, element in _leaves(data_set, outgoing.transfer_syntax):
             needle = _finding(candidates, element, owner, outgoing, identifiers)
             if needle is not None:
                 raise _refusal(element, needle)
     _verify_pixels(outgoing.pixels, identifiers)
 
 
-def _leaves(data_set: DataSet) -> Iterator[tuple[DataSet, Element]]:
+def _leaves(data_set: DataSet, syntax_uid: str) -> Iterator[tuple[DataSet, Element]]:
     for element in data_set.elements.values():
-        if isinstance(element.value, list):
-            for item in element.value:
-                yield from _leaves(item)
-        elif not isinstance(element.value, Fragments) and len(element.value):
+        value = element.value
+        if element.vr == "UN" and element.tag & PRIVATE:  # a sequence of defined length, written with implicit VR
+            little_endian = transfer_syntax(syntax_uid).little_endian
+            inner = disclosed(element, "UN", data_set.charset, little_endian=little_endian)
+            value = element.value if inner is None else inner.value
+        if isinstance(value, list):
+            for item in value:
+                yield from _leaves(item, syntax_uid)
+        elif not isinstance(value, Fragments) and len(value):
             yield data_set, element
 
 
@@ -89,7 +94,7 @@ def _finding(
         return _unshifted_date(candidates, value, outgoing.shift_days, identifiers)
     if element.vr == "UI":
         return _source_uid(candidates, value)
-    return None if element.vr in {"AS", "TM"} else _in_binary(candidates, value)
+    return None if element.vr in {"AS", "TM"} else first_in_bytes(candidates, value)
 
 
 def _is_ours(element: Element, value: bytes, patient: Patient) -> bool:
@@ -116,26 +121,9 @@ def _source_uid(candidates: list[Needle], value: bytes) -> Needle | None:
     return next((needle for needle in candidates if needle.kind is Kind.UID and needle.words in foreign), None)
 
 
-def _in_binary(candidates: list[Needle], value: bytes) -> Needle | None:
-    lowered = value.lower()
-    for needle in candidates:
-        is_long = needle.kind is not Kind.DATE and _shortest(needle) >= SHORTEST_RUN_BYTES
-        if is_long and any(probe in lowered for probe in needle.probes):
-            return needle
-    return None
-
-
-def _shortest(needle: Needle) -> int:
-    return min(map(len, needle.probes), default=0)
-
-
 def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> None:
     """Look for the longer names and IDs in pixel data, where a comment or padding could carry them."""
-    wanted = [
-        needle
-        for needle in identifiers.needles
-        if needle.kind in _KINDS_IN_PIXELS and _shortest(needle) >= _shortest_in_pixels(needle)
-    ]
+    wanted = [needle for needle in identifiers.needles if needle.is_told_by_bytes]
     probes = {probe: needle for needle in wanted for probe in needle.probes}
     for element in pixels:
         # Of native pixels nothing but samples is left; only longer runs of ASCII would be text there at all.
@@ -145,11 +133,6 @@ def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> Non
             needle = _in_bulk(looked_for, buffer)
             if needle is not None:
                 raise _refusal(element, needle)
-
-
-def _shortest_in_pixels(needle: Needle) -> int:
-    """Return how long a probe must be: a grey gradient of eight bits reads 123456 now and then."""
-    return _SHORTEST_NUMBER_IN_PIXELS_BYTES if needle.words.replace(" ", "").isdigit() else SHORTEST_RUN_BYTES
 
 
 def _buffers(element: Element) -> list[Buffer]:

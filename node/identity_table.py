@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -118,10 +119,6 @@ class IdentityTable:
             self._connection.close()
             self._connection = None
 
-    def __del__(self) -> None:
-        with suppress(AttributeError, sqlite3.ProgrammingError):  # never opened, or opened by another thread
-            self.close()
-
     def assign(self, project: str, person: str, subject: Subject, new: NewIdentity | None = None) -> NewIdentity:
         """Return who a patient became at first sight; if this is the first, `new`, or by default a draw by chance.
 
@@ -209,6 +206,7 @@ class IdentityTable:
                 connection.close()
                 raise
             self._connection = connection
+            weakref.finalize(self, connection.close).atexit = False
         return self._connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deid.identity import PSEUDONYM_PREFIX
 from node import audit
 from node.audit import Deed
 from node.crosswalk_file import CrosswalkFile
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from node.identity_table import Record
     from node.settings import Project, Settings
+
+_OURS = re.compile(rf"{PSEUDONYM_PREFIX}[A-Z2-7]{{16}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +49,21 @@ def who_is(settings: Settings, secret: bytes, codes: Sequence[str], project: str
     Transient
         If the audit log can't be written: then nothing is said.
     """
-    facts: dict[str, int | str | Sequence[str]] = {"asked": len(codes), "pseudonyms": list(codes)}
     settings.spool.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         projects = _projects(settings, project)
         _check_key(settings, secret)
         answers = [Answer(code, _records(settings, secret, code, projects)) for code in codes]
     except Misconfigured:
-        audit.append(settings.spool.path, Deed.LOOKUP_DENIED, facts)
+        _note(settings, Deed.LOOKUP_DENIED, codes, [code for code in codes if _OURS.fullmatch(code)])
         raise
-    found = sum(bool(answer.records) for answer in answers)
-    audit.append(settings.spool.path, Deed.LOOKUP, {**facts, "found": found})
+    _note(settings, Deed.LOOKUP, codes, [answer.code for answer in answers if answer.records])
     return answers
+
+
+def _note(settings: Settings, deed: Deed, asked: Sequence[str], pseudonyms: list[str]) -> None:
+    """Write to the audit log what was asked for: of what is no pseudonym only how many, for it may be an old ID."""
+    audit.append(settings.spool.path, deed, {"asked": len(asked), "pseudonyms": pseudonyms})
 
 
 def _projects(settings: Settings, name: str | None) -> list[Project]:

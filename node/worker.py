@@ -307,9 +307,11 @@ class Worker:
         return self._with_the_others(job, partial(Ledger.quarantined, job_id=job.job_id, reason=reason))
 
     def _held(self, job: Job, waits_for: str) -> Note:
-        if job.waits_for != waits_for:  # else it was held before, and is again
-            emit(Event.INSTANCE_HELD, job=job.job_id, project=Name(job.project))
-        return partial(Ledger.held, job_id=job.job_id, waits_for=waits_for)
+        note = partial(Ledger.held, job_id=job.job_id, waits_for=waits_for)
+        if job.waits_for == waits_for:  # it was held before, and is again
+            return note
+        emit(Event.INSTANCE_HELD, job=job.job_id, project=Name(job.project))
+        return self._with_the_others(job, note)  # another key makes other codes: then none of the old is left behind
 
     def _with_the_others(self, job: Job, note: Note) -> Note:
         """Let all that waited for the same mapping as a job follow it, now that it waits no more."""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from deid.elements.ages import cap_age
 from deid.elements.allow import is_allowed
+from deid.elements.content import CLEANED_TEXT_VRS, CONTENT_TAGS, ContentRules, clean_content, clean_text_element
 from deid.elements.dates import SHIFT_BY_VR, TIMEZONE_OFFSET_FROM_UTC, keep_zone, shift_value
-from deid.elements.dummies import dummy_element
+from deid.elements.dummies import dummy_element, stand_in_for_codes
 from deid.elements.private import (
     OPAQUE_VRS,
     PRIVATE,
     block_of,
     block_of_creator,
-    bytes_hold,
     creator_name,
     disclosed,
     drop_unowned,
@@ -28,8 +29,9 @@ from deid.elements.uids import map_ui_value
 from deid.elements.values import fitted, stand_in
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.limits import Limits
+from deid.encoding.tags import show
 from deid.errors import Reason, Refused
-from deid.needles import Needle, Needles
+from deid.needles import Needle, Needles, first_in_bytes
 from deid.profile import Action, Means, Rule, Rules
 from deid.report import Finding
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
@@ -58,6 +60,12 @@ class Cleaner:
         identifiers that must not stay in any kept text
     little_endian
         byte order of the transfer syntax
+    options
+        of the profile, by name
+    shift_in_texts
+        as `shift_days`, but None where dates in texts go, and 0 where they stay
+    clean_text
+        what the text step makes of a text; None if there is no such step
     counts
         elements per action
     findings
@@ -70,6 +78,9 @@ class Cleaner:
     shift_days: int
     needles: Needles
     little_endian: bool = True
+    options: frozenset[str] = frozenset()
+    shift_in_texts: int | None = None
+    clean_text: Callable[[str], str] | None = None
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] | None = None
     _kept_texts: list[tuple[DataSet, Element, Action]] = field(default_factory=list)
@@ -190,17 +201,23 @@ class Cleaner:
         return Element(element.tag, "SQ", [self._clean_data_set(item, element.tag, inner) for item in element.value])
 
     def _keep(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
+        del owner
         if isinstance(element.value, list):
             return self._clean_items(element, path)
-        if element.vr == "UI" and element.tag in UIDS_OF_NO_INSTANCE and rule.source == _OUTSIDE_THE_TABLE:
-            return self._class_uid(element, rule, owner, path)
+        if element.tag in _KEPT_IF_PUBLIC and rule.source == _OUTSIDE_THE_TABLE:
+            return self._keep_if_public(element)
         return element
 
-    def _class_uid(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
-        """Keep the UID of a class or a syntax that the standard registered; any other could be an instance's."""
-        new = self._replace_uid(element, rule, owner, path)
-        is_same = new is not None and bytes(new.value).strip(b"\0") == bytes(element.value).strip(b" \0")  # type: ignore[arg-type]
-        return element if is_same else new
+    def _keep_if_public(self, element: Element) -> Element:
+        """Keep the UID of a class or a syntax that is well known, the name of a layer that is a word of the standard.
+
+        Any other could tell of an instance or a person; what stands for it is the same wherever it is referred to.
+        """
+        if element.vr not in _STAND_IN_BY_VR or isinstance(element.value, Fragments):
+            return element
+        before = bytes(element.value)  # type: ignore[arg-type]  # a leaf
+        after = _STAND_IN_BY_VR[element.vr](self.uid_key, before)
+        return element if after == before.strip(b" \0") else Element(element.tag, element.vr, after)
 
     def _remove(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
         del element, rule, owner, path
@@ -227,33 +244,58 @@ class Cleaner:
         return Element(element.tag, "UI", map_ui_value(self.uid_key, bytes(element.value)))
 
     def _clean_value(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
-        """Move a date, cap an age, or keep what says nothing; a text needs a step of its own."""
-        value = element.value
+        """Move a date, cap an age, clean a text or a tree, or keep what says nothing; else do the fallback."""
         if rule.means is Means.TERMS and is_allowed(element, owner):
             return element
-        if isinstance(value, list) and rule.source in _CLEANED_BY_ITEMS:
-            return self._clean_items(element, path)
-        if isinstance(value, bytes | memoryview):
-            if element.vr in SHIFT_BY_VR:
-                cleaned = shift_value(element.vr, bytes(value), self.shift_days)
-            elif element.vr == "AS":
-                cleaned = cap_age(bytes(value))
-            elif element.tag == TIMEZONE_OFFSET_FROM_UTC:
-                cleaned = keep_zone(bytes(value))
-            else:
-                cleaned = b"" if not bytes(value).strip(b" \0") else None
-            if cleaned is not None:
-                return Element(element.tag, element.vr, cleaned)
-        if rule.means is not Means.TERMS and self._needs_a_step(element):
-            raise Refused(
-                Reason.STEP_UNAVAILABLE, f"({element.tag >> 16:04X},{element.tag & 0xFFFF:04X}) {rule.source}"
-            )
+        if isinstance(element.value, list):
+            cleaned = self._clean_sequence(element, rule, owner, path)
+        else:
+            cleaned = self._cleaned_by_form(element) or self._cleaned_text(element, rule, owner)
+        if cleaned is not None:
+            return cleaned
+        if rule.means is not Means.TERMS and rule.source != _CLEAN_GRAPHICS and self._needs_a_step(element):
+            raise Refused(Reason.STEP_UNAVAILABLE, f"{show(element.tag)} {rule.source}")
         return _APPLY_BY_ACTION[rule.fallback](self, element, rule, owner, path)
+
+    def _clean_sequence(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:
+        if rule.source in _CLEANED_BY_ITEMS:
+            return self._clean_items(element, path)
+        if element.tag in CONTENT_TAGS and self.clean_text is not None:
+            return clean_content(element, owner, self._content_rules(self.clean_text, path))
+        return None
+
+    def _cleaned_by_form(self, element: Element) -> Element | None:
+        """Return a value whose VR or tag says how it is cleaned; None if it can't be read, or is of no such kind."""
+        if not isinstance(element.value, bytes | memoryview):
+            return None
+        value = bytes(element.value)
+        if element.vr in SHIFT_BY_VR:
+            cleaned = shift_value(element.vr, value, self.shift_days)
+        elif element.vr == "AS":
+            cleaned = cap_age(value)
+        elif element.tag == TIMEZONE_OFFSET_FROM_UTC:
+            cleaned = keep_zone(value)
+        else:
+            cleaned = None if value.strip(b" \0") else b""
+        return None if cleaned is None else Element(element.tag, element.vr, cleaned)
+
+    def _cleaned_text(self, element: Element, rule: Rule, owner: DataSet) -> Element | None:
+        if rule.means is not Means.VALUE or element.vr not in CLEANED_TEXT_VRS or self.clean_text is None:
+            return None
+        return clean_text_element(element, owner, self.clean_text)
+
+    def _content_rules(self, clean_text: Callable[[str], str], path: tuple[int, ...]) -> ContentRules:
+        def rest(item: DataSet, parent: int) -> DataSet:
+            return self._clean_data_set(item, parent, (*path, parent))
+
+        return ContentRules(clean_text, rest, self.patient.pseudonym, self.uid_key, self.shift_in_texts, self.options)
 
     def _needs_a_step(self, element: Element) -> bool:
         """Tell whether only a step beyond the tables can clean the value; by rules alone, a text has its fallback."""
         if isinstance(element.value, list):
             return True
+        if element.tag == TIMEZONE_OFFSET_FROM_UTC:
+            return False
         return element.vr in _NEED_THE_TEXT_STEP and self.rules.text != "rules"
 
     def _clean_private_date(
@@ -307,7 +349,7 @@ class Cleaner:
         if not looked_at:
             return
         texts = b"\0".join([bytes(element.value) for _, element, _ in looked_at])  # type: ignore[arg-type]
-        candidates = self.needles.possible_in(texts.lower())
+        candidates = self.needles.possible_in(texts)
         if not candidates:
             return
         for owner, element, action in self._kept_texts:
@@ -319,7 +361,7 @@ class Cleaner:
     def _remove_bytes_with_identifiers(self, candidates: list[Needle]) -> None:
         for owner, element, action in self._kept_bytes:
             is_still_there = owner.elements.get(element.tag) is element
-            if is_still_there and bytes_hold(candidates, element.value):  # type: ignore[arg-type]  # a leaf
+            if is_still_there and first_in_bytes(candidates, bytes(element.value)) is not None:  # type: ignore[arg-type]  # a leaf
                 self._redact(owner, element, action)
 
     def _redact(self, owner: DataSet, element: Element, action: Action) -> None:
@@ -356,12 +398,16 @@ def _creator_element(source: Element, creators: dict[int, str]) -> tuple[Element
 
 
 _OUTSIDE_THE_TABLE = "not in E.1-1"
+_GRAPHIC_LAYER = 0x0070_0002
+_KEPT_IF_PUBLIC = UIDS_OF_NO_INSTANCE | {_GRAPHIC_LAYER}
+_STAND_IN_BY_VR = {"UI": map_ui_value, "CS": stand_in_for_codes}
 _CREATOR = Rule(Action.K, Action.X, "private creator")
 _WITHOUT_CREATOR = Rule(Action.X, Action.X, "private without creator")
 _UNREADABLE = Rule(Action.X, Action.X, "private unreadable sequence")
 _DEEPEST = Limits().max_depth
 
 # Its Sequences hold codes, or attributes that have rows of their own in Table E.1-1.
+_CLEAN_GRAPHICS = "option clean_graphics"
 _CLEANED_BY_ITEMS = frozenset({"option clean_descriptors"})
 
 _SEARCHED_VRS = TEXT_VRS | NUMBER_VRS

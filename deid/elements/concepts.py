@@ -1,4 +1,4 @@
-"""Concepts whose values identify somebody, wherever a content item has them (PS3.16 Annexes A and D).
+"""Concepts whose values identify somebody, wherever a content item has them (PS3.16 Annexes A and D, SNOMED CT, LOINC).
 
 PS3.15 Section E.3.4 leaves to the implementation which content items are to be cleaned; this table is that decision.
 What is not in it is decided by its value type.
@@ -37,7 +37,7 @@ class Concept:
     treatment
         what is done
     source
-        the template of PS3.16 that has it
+        the template of PS3.16 that has it, or the vocabulary that defines it
     """
 
     scheme: str
@@ -112,10 +112,16 @@ CONCEPTS: tuple[Concept, ...] = (
         Treatment.DUMMY,
         "TID 1009 Subject Context, Specimen",
         """
-        121040 Specimen Accession Number
         121041 Specimen Identifier
-        121043 Slide Identifier
         111700 Specimen Container Identifier
+        """,
+    ),
+    *_rows(
+        Treatment.DUMMY,
+        "PS3.16 Annex D",
+        """
+        121040 Specimen Accession Number
+        121043 Slide Identifier
         111705 Parent Specimen Identifier
         111706 Issuer of Parent Specimen Identifier
         111724 Issuer of Specimen Identifier
@@ -156,7 +162,7 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     *_rows(
         Treatment.DUMMY,
-        "TID 3001 Procedure Log Patient Information, TID 3100 and following",
+        "PS3.16 Annex D",
         """
         121081 Physician
         121095 Referring
@@ -168,30 +174,31 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     *_rows(
         Treatment.INSTITUTION,
-        "TID 3001 Procedure Log Patient Information",
+        "PS3.16 Annex D",
         "121121 Room identification",
     ),
     *_rows(
         Treatment.DUMMY,
-        "TID 10022 Radiopharmaceutical Administration Event Data",
+        "PS3.16 Annex D",
         """
         113511 Radiopharmaceutical Dispense Unit Identifier
         113516 Prescription Identifier
         """,
     ),
+    # Templates of patient characteristics, as TID 3602, take these from vocabularies beside DCM.
     *_rows(
         Treatment.AGE,
-        "TID 3602 Cardiac Patient Characteristics, TID 9007 General Relevant Patient Information",
+        "SNOMED CT",
         """
         397669002 Age
         424144002 Current chronological age
         """,
         "SCT",
     ),
-    *_rows(Treatment.AGE, "TID 9007 General Relevant Patient Information", "30525-0 Age", "LN"),
+    *_rows(Treatment.AGE, "LOINC", "30525-0 Age", "LN"),
     *_rows(
         Treatment.CHARACTERISTIC,
-        "TID 3602 Cardiac Patient Characteristics, TID 9007 General Relevant Patient Information",
+        "SNOMED CT",
         """
         50373000 Body height
         27113001 Body weight
@@ -202,7 +209,7 @@ CONCEPTS: tuple[Concept, ...] = (
     ),
     *_rows(
         Treatment.CHARACTERISTIC,
-        "TID 3602 Cardiac Patient Characteristics, TID 5201 Echocardiography Patient Characteristics",
+        "LOINC",
         """
         8302-2 Patient Height
         29463-7 Patient Weight
@@ -211,14 +218,7 @@ CONCEPTS: tuple[Concept, ...] = (
         """,
         "LN",
     ),
-    *_rows(
-        Treatment.BIRTH_DATE,
-        "TID 9007 General Relevant Patient Information",
-        """
-        21112-8 Birth date
-        """,
-        "LN",
-    ),
+    *_rows(Treatment.BIRTH_DATE, "LOINC", "21112-8 Birth date", "LN"),
 )
 
 TREATMENT: Mapping[tuple[str, str], Treatment] = {

@@ -24,6 +24,7 @@ from deid.elements.dummies import (
 )
 from deid.elements.pseudonyms import value_text
 from deid.elements.uids import map_ui_value
+from deid.elements.values import fitted
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.text import decode_lenient, encode
 from deid.errors import Reason, Refused
@@ -49,10 +50,10 @@ CONTENT_TAGS = frozenset(
 _CONCEPT_NAME = 0x0040_A043
 _UNITS = 0x0040_08EA
 _NUMERIC_VALUE = 0x0040_A30A
-_LONG_CODE_VALUE, _URN_CODE_VALUE = 0x0008_0119, 0x0008_0120
 _EQUIVALENT_CODES = 0x0008_0121
+_LONGEST_CHARS = {"LO": 64, "SH": 16}
 _MULTIPLE_VALUE_VRS = frozenset({"LO", "SH", "UC"})
-_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UR", "UT"})
+CLEANED_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _PRECISER_NUMBERS = frozenset({0x0040_A161, 0x0040_A162, 0x0040_A163})
 _UNITS_IN_A_YEAR = {"a": 1.0, "mo": 12.0, "wk": 365.25 / 7, "d": 365.25, "h": 365.25 * 24}
 _OPTION_OF = {
@@ -157,45 +158,51 @@ def _concept(item: DataSet) -> tuple[str, str]:
 # Texts and names
 
 
-def clean_text_element(element: Element, owner: DataSet, clean_text: Callable[[str], str]) -> Element:
+def clean_text_element(element: Element, owner: DataSet, clean_text: Callable[[str], str]) -> Element | None:
     """Return a text element with each value cleaned; the very same if there is nothing to clean.
+
+    None if the value isn't what its VR says, or nothing is left of it.
 
     Raises
     ------
     Refused
         UNDECODABLE_TEXT, if the clean text can't be written in the character set.
     """
-    assert isinstance(element.value, bytes | memoryview)  # noqa: S101  callers have looked
-    text, is_mislabelled = decode_lenient(element.value, element.vr, owner.charset)
+    fit = fitted(element, owner.charset)
+    if fit is None or not isinstance(fit.value, bytes | memoryview):
+        return None
+    text, is_mislabelled = decode_lenient(fit.value, fit.vr, owner.charset)
     values = text.split("\\") if element.vr in _MULTIPLE_VALUE_VRS else [text]
-    cleaned = [clean_text(value) for value in values]
+    longest = _LONGEST_CHARS.get(element.vr)
+    cleaned = [_no_longer(clean_text(value), value, longest) for value in values]
     if cleaned == values:
-        return element
+        return fit
+    if not any(value.strip(" \0") for value in cleaned):
+        return None
     if is_mislabelled:
         raise Refused(Reason.UNDECODABLE_TEXT, f"({element.tag >> 16:04X},{element.tag & 0xFFFF:04X})")
     return Element(element.tag, element.vr, encode("\\".join(cleaned), owner.charset))
 
 
+def _no_longer(clean: str, source: str, longest: int | None) -> str:
+    """Cut what a longer name of a month, or a longer UID, makes too long for the VR (PS3.5 Table 6.2-1)."""
+    return clean if longest is None or len(source) > longest else clean[:longest]
+
+
 def _text(element: Element, owner: DataSet, treatment: Treatment, how: ContentRules) -> Element | None:
-    vr = element.vr if element.vr in _TEXT_VRS else "UT"
+    vr = element.vr if element.vr in CLEANED_TEXT_VRS else "UT"
     if treatment is Treatment.PATIENT:
         return Element(element.tag, vr, how.pseudonym.encode("ascii"))
     if vr != element.vr or isinstance(element.value, list | Fragments) or not how.keeps(treatment):
         return Element(element.tag, vr, DUMMY_TEXT)
-    return _never_empty(clean_text_element(element, owner, how.clean_text), element)
+    # Text Value is of Type 1C, Unformatted Text Value of Type 1: never empty
+    return clean_text_element(element, owner, how.clean_text) or Element(element.tag, vr, DUMMY_TEXT)
 
 
 def _label(element: Element, owner: DataSet, treatment: Treatment, how: ContentRules) -> Element | None:
     """Clean the text of a graphic, whatever the concept of an item is."""
     del treatment
     return _text(element, owner, Treatment.BY_TYPE, how)
-
-
-def _never_empty(clean: Element, source: Element) -> Element:
-    """Return a dummy if nothing is left of a text: Text Value is of Type 1C, Unformatted Text Value of Type 1."""
-    assert isinstance(clean.value, bytes | memoryview)  # noqa: S101  a text
-    is_empty = clean is not source and not bytes(clean.value).strip(b" \0\\")
-    return Element(clean.tag, clean.vr, DUMMY_TEXT) if is_empty else clean
 
 
 def _person(element: Element, owner: DataSet, treatment: Treatment, how: ContentRules) -> Element | None:
@@ -355,10 +362,7 @@ _CONTENT: Mapping[int, _Clean] = {
 }
 _MEASURED: Mapping[int, _Clean] = {_NUMERIC_VALUE: _number, _UNITS: _codes}
 _CODE: Mapping[int, _Clean] = {
-    CODE_VALUE: _label,
     CODE_MEANING: _label,
-    _LONG_CODE_VALUE: _label,
-    _URN_CODE_VALUE: _label,
     _EQUIVALENT_CODES: _codes,
 }
 _PUBLIC_CODE: Mapping[int, _Clean] = {_EQUIVALENT_CODES: _codes}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import re
+
 from deid.elements.uids import map_ui_value
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.errors import Reason, Refused
+from deid.standard import is_defined_term
 
 DUMMY_TEXT = b"REMOVED"
 
@@ -87,10 +93,16 @@ CODE_VALUE = 0x0008_0100
 CODING_SCHEME_DESIGNATOR = 0x0008_0102
 CODING_SCHEME_VERSION = 0x0008_0103
 CODE_MEANING = 0x0008_0104
+# Numbers of the templates of PS3.16, types of compound graphics (PS3.3 Section C.10.5), layers as viewers call them.
+_HARMLESS_CODE = re.compile(
+    r"\d{1,5}|MULTILINE|INFINITELINE|(?:LAYER|OVERLAY|GRAPHICS?|ANNOTATIONS?|MEASUREMENTS?)[ _]?\d{0,2}"
+)
+_CODE_PREFIX = b"C"
+_CODE_BYTES = 5
 _CODE_ATTRIBUTES = frozenset({CODE_VALUE, CODING_SCHEME_DESIGNATOR, CODING_SCHEME_VERSION, CODE_MEANING})
 
-# What gives a content tree or a graphic its form and says nothing of a person.
-_STRUCTURAL_VRS = frozenset({"CS", "AT"})
+# Numbers and tags that give a content tree or a graphic its form and say nothing of a person.
+_MOST_TAGS_BYTES = 8
 _STRUCTURAL_TAGS = frozenset(
     {
         0x0008_1160,  # Referenced Frame Number
@@ -102,6 +114,22 @@ _STRUCTURAL_TAGS = frozenset(
         0x0070_0021,  # Number of Graphic Points
     }
 )
+
+
+def stand_in_for_codes(key: bytes, value: bytes) -> bytes:
+    """Return a CS value in which a word that isn't the standard's gives way to a code made of it under `key`.
+
+    Equal words become equal codes, so that what refers to a layer by its name still finds it.
+    """
+    return b"\\".join(_stand_in_for_code(part.strip(b" \0"), key) for part in value.split(b"\\"))
+
+
+def _stand_in_for_code(word: bytes, key: bytes) -> bytes:
+    text = word.decode("latin-1")
+    if not word or _HARMLESS_CODE.fullmatch(text) or (text.isascii() and is_defined_term(text)):
+        return word
+    digest = hmac.digest(key, b"code\x1f" + word, hashlib.sha256)
+    return _CODE_PREFIX + base64.b32encode(digest[:_CODE_BYTES])
 
 
 def dummy_element(element: Element, uid_key: bytes) -> Element:
@@ -157,8 +185,11 @@ def _nested_dummy(element: Element, uid_key: bytes) -> Element:
     value = element.value
     if isinstance(value, list):
         return Element(element.tag, "SQ", [_dummy_item(item, uid_key) for item in value])
-    is_structural = element.vr in _STRUCTURAL_VRS or element.tag in _STRUCTURAL_TAGS
-    if isinstance(value, Fragments) or not len(value) or is_structural:
+    if isinstance(value, Fragments) or not len(value):
+        return element
+    if element.vr == "CS":
+        return Element(element.tag, "CS", stand_in_for_codes(uid_key, bytes(value)))
+    if element.tag in _STRUCTURAL_TAGS or (element.vr == "AT" and len(value) <= _MOST_TAGS_BYTES):
         return element
     if element.vr == "UI":
         return _mapped(element, uid_key)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable
 
 from deid.elements.dates import SHIFT_BY_VR, shift_da, shift_dt, shift_value
 from deid.elements.uids import map_ui_value
@@ -13,8 +12,6 @@ from deid.encoding.limits import Limits
 from deid.encoding.reader import read_data_set
 from deid.encoding.vr import WORD_BYTES, swapped_element
 from deid.errors import Reason, Refused
-from deid.needles import Kind, Needle
-from deid.runs import SHORTEST_RUN_BYTES
 
 PRIVATE = 0x10000
 """Bit of a tag that is set in odd groups (PS3.5 Section 7.8)."""
@@ -219,21 +216,3 @@ def map_private_uids(element: Element, key: bytes) -> bytes | None:
     if all(not part.strip(b" ") or _UID.fullmatch(part.strip(b" ")) for part in text.split(b"\\")):
         return map_ui_value(key, text)
     return None
-
-
-# Identifiers in bytes
-
-
-def bytes_hold(needles: Iterable[Needle], value: Buffer) -> bool:
-    """Tell whether an opaque value holds an identifier that is too long to be there by chance."""
-    lowered = bytes(value).lower()
-    return any(
-        probe in lowered
-        for needle in needles
-        if needle.kind is not Kind.DATE and _is_long(needle)
-        for probe in needle.probes
-    )
-
-
-def _is_long(needle: Needle) -> bool:
-    return min(map(len, needle.probes), default=0) >= SHORTEST_RUN_BYTES

@@ -256,4 +256,3 @@ def stand_in(element: Element, type_: str | None, uid_key: bytes) -> Element | N
     if type_ in {"2", "2C"} or vr == "SQ":
         return Element(element.tag, vr, [] if vr == "SQ" else b"")
     return dummy_element(Element(element.tag, vr, b""), uid_key)
-

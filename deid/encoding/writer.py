@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Callable
 from typing import Final
 
+from pydicom.datadict import get_private_entry
+
 from deid.encoding.element import Buffer, DataSet, Element, Fragments
 from deid.encoding.syntax import TransferSyntax, transfer_syntax
 from deid.encoding.tags import (
@@ -172,7 +174,7 @@ class _Writer:
             value = element.value
             if isinstance(value, Fragments):
                 raise Refused(Reason.UNSUPPORTED_TRANSFER_SYNTAX, "fragments in a syntax without them")
-            if isinstance(value, list) and implied_vr(tag) != "SQ":
+            if isinstance(value, list) and implied_vr(tag) != "SQ" and not _is_known_sequence(tag, data_set):
                 total += self._open_sequence(tag, value)
                 continue
             index = len(parts)
@@ -184,7 +186,11 @@ class _Writer:
         return total
 
     def _open_sequence(self, tag: int, items: list[DataSet]) -> int:
-        """Write a sequence that no dictionary knows: with implicit VR only an undefined length tells what it is."""
+        """Write a sequence that no dictionary knows: with implicit VR only an undefined length tells what it is.
+
+        One that pydicom's private dictionary knows by its creator gets a defined length: pydicom forgets the creator of
+        a private element of undefined length.
+        """
         self._parts.append(self._item(tag >> 16, tag & 0xFFFF, UNDEFINED_LENGTH))
         length = self._items(items, self.implicit)
         self._parts.append(self._item(SEQUENCE_DELIMITATION >> 16, SEQUENCE_DELIMITATION & 0xFFFF, 0))
@@ -253,6 +259,17 @@ class _Writer:
             total += 8 + self._leaf("OB", item)
         self._parts.append(self._item(SEQUENCE_DELIMITATION >> 16, SEQUENCE_DELIMITATION & 0xFFFF, 0))
         return total + 8
+
+
+def _is_known_sequence(tag: int, data_set: DataSet) -> bool:
+    """Tell whether pydicom's private dictionary says that a private element of `data_set` is a sequence."""
+    creator = data_set.elements.get(tag & 0xFFFF_0000 | tag >> 8 & 0xFF)
+    if creator is None or not isinstance(creator.value, (bytes, memoryview)):
+        return False
+    try:
+        return get_private_entry(tag, bytes(creator.value).decode("latin-1").strip(" \0"))[0] == "SQ"
+    except KeyError:
+        return False
 
 
 def _refuse_too_long(tag: int, length: int) -> None:

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deid.encoding.element import Buffer, DataSet, Element, Fragments
-from deid.encoding.syntax import TransferSyntax
+from deid.encoding.syntax import TransferSyntax, transfer_syntax
 from deid.errors import Reason, Refused
 from deid.pixels.jpeg import strip_jpeg
 from deid.pixels.jpeg2000 import strip_jpeg2000
+from deid.pixels.rle import strip_rle
+from deid.pixels.tables import TAGS_OF_TABLES, trim_tables
 
 PIXEL_DATA = 0x7FE0_0010
 EXTENDED_OFFSET_TABLE = 0x7FE0_0001
 EXTENDED_OFFSET_TABLE_LENGTHS = 0x7FE0_0002
+ENCAPSULATED_TOTAL_LENGTH = 0x7FE0_0003
 
 _SAMPLES, _PHOTOMETRIC, _FRAMES = 0x0028_0002, 0x0028_0004, 0x0028_0008
 _ROWS, _COLUMNS = 0x0028_0010, 0x0028_0011
 _BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _REPRESENTATION = 0x0028_0100, 0x0028_0101, 0x0028_0102, 0x0028_0103
 _PADDING_VALUE = 0x0028_0120
 _BITS_BY_TAG = {0x7FE0_0008: 32, 0x7FE0_0009: 64}  # Float and Double Float Pixel Data
+_OFFSET_TABLES = (EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, ENCAPSULATED_TOTAL_LENGTH)
+_OF_PIXELS = frozenset({PIXEL_DATA, *_BITS_BY_TAG, *_OFFSET_TABLES})
 _ITEM_HEADER_BYTES = 8
 _LARGEST_BASIC_OFFSET = 0xFFFFFFFF
 
-# What may be stripped by syntax; others' frames hold no comments (RLE) or can't be told apart from image (video).
-_JPEG = frozenset(
-    f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 52, 53, 54, 55, 56, 57, 58, 59, *range(60, 67), 70, 80, 81)
-)
-_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
+_JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 60), *range(60, 67), 70))
+_JPEG_LS = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
+_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
+_JPEG_2000_PART_2 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (92, 93))
+_RLE, _UNCOMPRESSED, _DEFLATED = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +105,9 @@ class _Numbers:
 
 
 def rebuild_pixel_data(data_set: DataSet, syntax: TransferSyntax) -> None:
-    """Replace the Pixel Data of a clean Data Set by its frames alone.
+    """Replace the Pixel Data of a clean Data Set by its frames alone, and its tables by what they describe.
+
+    Pixel Data in items (icons that a profile keeps) is rebuilt too, and dropped if it can't be.
 
     Parameters
     ----------
@@ -111,18 +119,52 @@ def rebuild_pixel_data(data_set: DataSet, syntax: TransferSyntax) -> None:
     Raises
     ------
     Refused
-        TRUNCATED, if there are fewer bytes than the frames need; MALFORMED, if compressed frames can't be told apart
+        TRUNCATED, if there are fewer bytes than the frames need; MALFORMED, if nothing says what the frames are, or
+        compressed frames can't be told apart; PIXELS_NOT_CLEANABLE, for a codec whose streams nobody here can read
     """
+    _rebuild_own(data_set, syntax)
+    _rebuild_items(data_set, syntax)
+
+
+def _rebuild_items(data_set: DataSet, syntax: TransferSyntax) -> None:
+    for element in data_set.elements.values():
+        if isinstance(element.value, list):
+            for item in element.value:
+                _rebuild_item(item, syntax)
+
+
+def _rebuild_item(item: DataSet, syntax: TransferSyntax) -> None:
+    try:
+        _rebuild_own(item, syntax)
+    except Refused as refused:
+        if refused.reason is Reason.PIXELS_NOT_CLEANABLE:
+            raise
+        for tag in _OF_PIXELS:
+            item.elements.pop(tag, None)
+    _rebuild_items(item, syntax)
+
+
+def _rebuild_own(data_set: DataSet, syntax: TransferSyntax) -> None:
+    elements = data_set.elements
+    if not elements.keys().isdisjoint(TAGS_OF_TABLES):
+        trim_tables(data_set, "little" if syntax.little_endian else "big")
+    if elements.keys().isdisjoint(_OF_PIXELS):
+        return
     form = Format.of(data_set, syntax)
     for tag in (PIXEL_DATA, *_BITS_BY_TAG):
-        element = data_set.elements.get(tag)
-        if element is None or form is None:
+        element = elements.get(tag)
+        if element is None:
             continue
+        if form is None:
+            raise Refused(Reason.MALFORMED, f"(7FE0,{tag & 0xFFFF:04X}) without Rows, Columns or Bits Allocated")
         if isinstance(element.value, Fragments):
-            _rebuild_fragments(data_set, element.value, form.frames, syntax)
+            _rebuild_fragments(data_set, element.value, form, syntax)
         elif isinstance(element.value, bytes | memoryview):
-            element = Element(tag, element.vr, _native(element.value, form, syntax, _BITS_BY_TAG.get(tag)))
-            data_set.elements[tag] = element
+            elements[tag] = Element(tag, element.vr, _native(element.value, form, syntax, _BITS_BY_TAG.get(tag)))
+    pixels = elements.get(PIXEL_DATA)
+    if pixels is None or not isinstance(pixels.value, Fragments):
+        for tag in _OFFSET_TABLES:
+            elements.pop(tag, None)
 
 
 def _native(value: Buffer, form: Format, syntax: TransferSyntax, float_bits: int | None) -> Buffer:
@@ -159,25 +201,69 @@ def _without_unused_bits(value: memoryview, form: Format, syntax: TransferSyntax
     return value if np.array_equal(clean, stored) else clean.astype(stored.dtype).tobytes()
 
 
-def _rebuild_fragments(data_set: DataSet, fragments: Fragments, frames: int, syntax: TransferSyntax) -> None:
-    strip = _strip_for(syntax.uid)
-    if strip is None:
-        return
-    clean = [strip(frame) for frame in _frames(fragments, frames)]
+def _rebuild_fragments(data_set: DataSet, fragments: Fragments, form: Format, syntax: TransferSyntax) -> None:
+    strip = _strip_for(syntax)
+    one = replace(form, frames=1)
+    clean = [strip(frame, one) for frame in _frames(fragments, form.frames)]
     items: list[Buffer] = [frame + b"\0" * (len(frame) % 2) for frame in clean]
     offsets = b""
     if EXTENDED_OFFSET_TABLE in data_set.elements:
         _write_extended_offsets(data_set, items, clean)
-    elif len(fragments.offsets):
-        offsets = _basic_offsets(items)
+    else:
+        data_set.elements.pop(EXTENDED_OFFSET_TABLE_LENGTHS, None)
+        offsets = _basic_offsets(items) if len(fragments.offsets) else b""
+    data_set.elements.pop(ENCAPSULATED_TOTAL_LENGTH, None)
     element = data_set.elements[PIXEL_DATA]
     data_set.elements[PIXEL_DATA] = Element(PIXEL_DATA, element.vr, Fragments(offsets, items))
 
 
-def _strip_for(syntax_uid: str) -> Callable[[bytes], bytes] | None:
-    if syntax_uid in _JPEG:
-        return strip_jpeg
-    return strip_jpeg2000 if syntax_uid in _JPEG_2000 else None
+_Strip = Callable[[bytes, Format], bytes]
+
+
+def _strip_for(syntax: TransferSyntax) -> _Strip:
+    """Return what makes a frame of nothing but image of a frame.
+
+    JPEG XL and video have none: where their streams end, and what in them is no image, only a decoder could tell.
+    """
+    if syntax.uid in _STRIP_BY_SYNTAX:
+        return _STRIP_BY_SYNTAX[syntax.uid]
+    raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"transfer syntax {syntax.uid}")
+
+
+def _strip_rle(frame: bytes, form: Format) -> bytes:
+    segments = form.samples * max(form.bits_allocated // 8, 1)
+    return strip_rle(frame, segments, (form.rows * form.columns * min(form.bits_allocated, 8) + 7) // 8)
+
+
+def _strip_uncompressed(frame: bytes, form: Format) -> bytes:
+    return bytes(_native(frame, form, transfer_syntax(_UNCOMPRESSED), None))
+
+
+def _strip_deflated(frame: bytes, form: Format) -> bytes:
+    """Return a deflate stream of the frame alone (PS3.5 Section A.4.13); what was sent if it is one already."""
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    size_bytes = form.size_bytes(form.bits_allocated)
+    try:
+        pixels = inflater.decompress(frame, size_bytes + 2)
+    except zlib.error:
+        raise Refused(Reason.MALFORMED, "(7FE0,0010) holds no deflate stream") from None
+    clean = bytes(_strip_uncompressed(pixels, form))
+    is_whole = inflater.eof and len(inflater.unused_data) <= 1 and not any(inflater.unused_data)
+    if is_whole and pixels[: len(clean)] == clean and len(pixels) <= size_bytes + 1 and not any(pixels[size_bytes:]):
+        return frame
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflater.compress(clean) + deflater.flush()
+
+
+_STRIP_BY_SYNTAX: dict[str, _Strip] = {
+    **dict.fromkeys(_JPEG, lambda frame, _: strip_jpeg(frame)),
+    **dict.fromkeys(_JPEG_LS, lambda frame, _: strip_jpeg(frame, is_ls=True)),
+    **dict.fromkeys(_JPEG_2000, lambda frame, _: strip_jpeg2000(frame)),
+    **dict.fromkeys(_JPEG_2000_PART_2, lambda frame, _: strip_jpeg2000(frame, is_part_2=True)),
+    _RLE: _strip_rle,
+    _UNCOMPRESSED: _strip_uncompressed,
+    _DEFLATED: _strip_deflated,
+}
 
 
 def _frames(fragments: Fragments, frames: int) -> list[bytes]:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from deid.errors import Reason, Refused
 
-_SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
-_APP0, _APP8, _APP14, _APP15 = 0xE0, 0xE8, 0xEE, 0xEF
+_EOI, _SOS = 0xD9, 0xDA
+_APP0, _APP8, _APP14 = 0xE0, 0xE8, 0xEE
+_SOF55, _LSE = 0xF7, 0xF8
+_PRESETS = frozenset({b"\1", b"\2", b"\3", b"\4"})
+# Frame headers, tables, restart interval, number of lines, scans, hierarchical progression (ISO/IEC 10918-1 Table B.1).
+_DECODING = frozenset({*range(0xC0, 0xD0), 0xDA, 0xDB, 0xDC, 0xDD, 0xDE, 0xDF}) - {0xC8}
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _JFIF_PAYLOAD_BYTES = 14
 _ADOBE_PAYLOAD_BYTES = 12
@@ -16,11 +20,18 @@ _COLOUR_TRANSFORM_PAYLOAD_BYTES = 5
 _LONGEST_PADDING_BYTES = 1
 
 
-def strip_jpeg(stream: bytes) -> bytes:
-    """Return `stream` without comments, application segments and bytes after EOI; unchanged if there are none.
+def strip_jpeg(stream: bytes, *, is_ls: bool = False) -> bytes:
+    """Return `stream` with nothing but the segments that decoding needs; unchanged if there is nothing else.
 
-    Kept are the segments that decoders need for colours: JFIF's without its thumbnail, Adobe's, and JPEG-LS's colour
-    transform, each in its one fixed form.
+    Of application segments those for colours are kept: JFIF's without its thumbnail, Adobe's, and JPEG-LS's colour
+    transform, each in its one fixed form. Comments, all others and bytes after EOI go.
+
+    Parameters
+    ----------
+    stream
+        one frame
+    is_ls
+        whether it is JPEG-LS
 
     Raises
     ------
@@ -38,21 +49,25 @@ def strip_jpeg(stream: bytes) -> bytes:
             pos += 2
             continue
         end = pos + 2 + _length_at(stream, pos + 2)
-        kept = _kept_segment(marker, stream[pos + 4 : end])
+        kept = _kept_segment(marker, stream[pos + 4 : end], is_ls=is_ls)
         if kept is not None:
             out += stream[kept_from:pos] + kept
             kept_from = end
         pos = _after_scan(stream, end) if marker == _SOS else end
 
 
-def _kept_segment(marker: int, payload: bytes) -> bytes | None:
+def _kept_segment(marker: int, payload: bytes, *, is_ls: bool) -> bytes | None:
     """Return what replaces a segment; None if it stays as it is."""
-    if marker != _COM and not _APP0 <= marker <= _APP15:
+    if marker in _DECODING or (is_ls and _is_of_ls(marker, payload)):
         return None
     kept = _needed_for_colours(marker, payload)
     if kept == payload:
         return None
     return b"" if kept is None else bytes((0xFF, marker)) + (len(kept) + 2).to_bytes(2) + kept
+
+
+def _is_of_ls(marker: int, payload: bytes) -> bool:
+    return marker == _SOF55 or (marker == _LSE and payload[:1] in _PRESETS)
 
 
 def _needed_for_colours(marker: int, payload: bytes) -> bytes | None:

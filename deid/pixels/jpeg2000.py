@@ -7,30 +7,62 @@ from collections.abc import Iterator
 from deid.errors import Reason, Refused
 
 _SOC, _SOT, _SOD, _EOC = 0xFF4F, 0xFF90, 0xFF93, 0xFFD9
-_COM, _TLM = 0xFF64, 0xFF55
+_TLM = 0xFF55
+# SIZ CAP COD COC TLM PLM PLT CPF QCD QCC RGN POC PPM PPT CRG (ISO/IEC 15444-1 Table A.2, 15444-15): no COM.
+_DECODING = frozenset(
+    (
+        *(
+            0xFF51,
+            0xFF50,
+            0xFF52,
+            0xFF53,
+            0xFF55,
+            0xFF57,
+            0xFF58,
+            0xFF59,
+            0xFF5C,
+            0xFF5D,
+            0xFF5E,
+            0xFF5F,
+            0xFF60,
+            0xFF61,
+        ),
+        0xFF63,
+    )
+)
+# DCO VMS DFS ADS MCT MCC NLT MCO CBD ATK QPD QPC (ISO/IEC 15444-2 Annex A).
+_DECODING_PART_2 = frozenset((*range(0xFF70, 0xFF7A), 0xFF5A, 0xFF5B))
 _JP2_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 _SOT_SEGMENT_BYTES = 12
 _LONGEST_PADDING_BYTES = 1
 
 
-def strip_jpeg2000(stream: bytes) -> bytes:
-    """Return the codestream without comments and bytes after EOC; unchanged if there are none.
+def strip_jpeg2000(stream: bytes, *, is_part_2: bool = False) -> bytes:
+    """Return the codestream with nothing but the segments that decoding needs; unchanged if there is nothing else.
 
     A codestream wrapped as a JP2 file is unwrapped: its boxes are not part of PS3.5's encoding.
+
+    Parameters
+    ----------
+    stream
+        one frame
+    is_part_2
+        whether it may use the extensions of ISO/IEC 15444-2
 
     Raises
     ------
     Refused
         MALFORMED, if the bytes are not such a stream
     """
+    wanted = _DECODING | _DECODING_PART_2 if is_part_2 else _DECODING
     if stream.startswith(_JP2_SIGNATURE):
         stream = _unwrapped(stream)
     if stream[:2] != _SOC.to_bytes(2):
         raise _malformed("starts with no SOC")
     pieces, pos, is_changed = [stream[:2]], 2, False
     header, pos = _header(stream, pos, _SOT)
-    kept = [segment for marker, segment in header if marker != _COM]
-    tiles, end, tiles_changed = _tile_parts(stream, pos)
+    kept = [segment for marker, segment in header if marker in wanted]
+    tiles, end, tiles_changed = _tile_parts(stream, pos, wanted)
     if tiles_changed:
         kept = [segment for segment in kept if segment[:2] != _TLM.to_bytes(2)]  # its lengths are no longer true
     is_changed = tiles_changed or len(kept) != len(header)
@@ -56,7 +88,7 @@ def _header(stream: bytes, pos: int, last: int) -> tuple[list[tuple[int, bytes]]
         pos = end
 
 
-def _tile_parts(stream: bytes, pos: int) -> tuple[list[bytes], int, bool]:
+def _tile_parts(stream: bytes, pos: int, wanted: frozenset[int]) -> tuple[list[bytes], int, bool]:
     """Return the tile-parts without comments, where EOC ends, and whether there were any."""
     parts: list[bytes] = []
     is_changed = False
@@ -65,7 +97,7 @@ def _tile_parts(stream: bytes, pos: int) -> tuple[list[bytes], int, bool]:
         end = pos + size if size else _last_eoc(stream)
         if 0 < size < _SOT_SEGMENT_BYTES + 2 or end > len(stream):
             raise _malformed("has a tile-part that passes the end")
-        part, changed = _tile_part(stream[pos:end], bool(size))
+        part, changed = _tile_part(stream[pos:end], wanted, has_size=bool(size))
         parts.append(part)
         is_changed = is_changed or changed
         pos = end
@@ -82,9 +114,9 @@ def _last_eoc(stream: bytes) -> int:
     return pos
 
 
-def _tile_part(part: bytes, has_size: bool) -> tuple[bytes, bool]:  # noqa: FBT001
+def _tile_part(part: bytes, wanted: frozenset[int], *, has_size: bool) -> tuple[bytes, bool]:
     header, data_at = _header(part, _SOT_SEGMENT_BYTES, _SOD)
-    kept = b"".join(segment for marker, segment in header if marker != _COM)
+    kept = b"".join(segment for marker, segment in header if marker in wanted)
     removed = data_at - _SOT_SEGMENT_BYTES - len(kept)
     if not removed:
         return part, False

@@ -86,12 +86,19 @@ def clean_text(text: str, rules: TextRules) -> Cleaned:
     rules
         of the instance
     """
-    composed = text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
-    spans = rules.spans(composed)
+    if text.isascii() or unicodedata.is_normalized("NFC", text):
+        return _clean(text, rules)
+    cleaned = _clean(unicodedata.normalize("NFC", text), rules)
+    # To whoever looks at the text as it is, a mark of its own ends a word: that is looked at as well.
+    return cleaned if cleaned.spans else _clean(text, rules)
+
+
+def _clean(text: str, rules: TextRules) -> Cleaned:
+    spans = rules.spans(text)
     if not spans:
         return Cleaned(text, ())
-    out = _looked_through(redacted(composed, spans, rules._replacing), rules)  # noqa: SLF001  the module's own
-    return Cleaned(text if out == composed else out, tuple(spans))
+    out = _looked_through(redacted(text, spans, rules._replacing), rules)  # noqa: SLF001  the module's own
+    return Cleaned(text if out == text else out, tuple(spans))
 
 
 def _looked_through(text: str, rules: TextRules) -> str:

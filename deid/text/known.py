@@ -44,8 +44,6 @@ class _Index:
         first word → the words of each identifier that begins with it, and its kind
     unspaced
         identifiers in scripts that are written without spaces
-    uids, odd_uids
-        those of digits and dots, and the others
     parts
         parts of names, in every spelling
     near
@@ -56,19 +54,11 @@ class _Index:
 
     by_first: dict[str, list[tuple[tuple[str, ...], SpanKind]]] = field(default_factory=dict)
     unspaced: list[tuple[str, SpanKind]] = field(default_factory=list)
-    uids: set[str] = field(default_factory=set)
-    odd_uids: list[str] = field(default_factory=list)
     parts: set[str] = field(default_factory=set)
     near: dict[str, set[str]] = field(default_factory=dict)
     days: set[str] = field(default_factory=set)
 
     def add(self, needle: Needle) -> None:
-        if needle.kind is Kind.UID:
-            if _IS_DOTTED.fullmatch(needle.words):
-                self.uids.add(needle.words)
-            else:
-                self.odd_uids.append(needle.words)
-            return
         kind = _KINDS[needle.kind]
         if needle.words[0] >= _FIRST_UNSPACED_SCRIPT:
             self.unspaced.append((needle.words, kind))
@@ -106,6 +96,27 @@ def _one_less(word: str) -> Iterator[str]:
     return (word[:index] + word[index + 1 :] for index in range(len(word)))
 
 
+_INDEXES: dict[tuple[frozenset[int], frozenset[str]], tuple[_Index, list[Needle]]] = {}
+_MOST_INDEXES = 16
+
+
+def _index_of(needles: list[Needle], dates: frozenset[str]) -> _Index:
+    """Return the index of these very needles; the instances of a study share theirs but for the UIDs."""
+    key = (frozenset(map(id, needles)), dates)
+    found = _INDEXES.get(key)
+    if found is not None:
+        return found[0]
+    index = _Index()
+    for needle in needles:
+        index.add(needle)
+    for day in dates:
+        index.days.update((day[2:], day[6:] + day[4:6] + day[2:4], day[4:] + day[2:4]))
+    if len(_INDEXES) >= _MOST_INDEXES:
+        _INDEXES.clear()
+    _INDEXES[key] = (index, needles)  # as long as it holds the needles, their identities are theirs alone
+    return index
+
+
 class KnownFinder:
     """Finds identifiers of this instance: as they are, reordered, with initials, possessive, nearly right."""
 
@@ -121,11 +132,17 @@ class KnownFinder:
         dates
             the patient's dates as ``YYYYMMDD``
         """
-        self._index = _Index()
+        others: list[Needle] = []
+        self._uids: set[str] = set()
+        self._odd_uids: list[str] = []
         for needle in needles:
-            self._index.add(needle)
-        for day in dates:
-            self._index.days.update((day[2:], day[6:] + day[4:6] + day[2:4], day[4:] + day[2:4]))
+            if needle.kind is not Kind.UID:
+                others.append(needle)
+            elif _IS_DOTTED.fullmatch(needle.words):
+                self._uids.add(needle.words)
+            else:
+                self._odd_uids.append(needle.words)
+        self._index = _index_of(others, frozenset(dates))
 
     def find(self, text: str) -> list[Span]:
         """Return where identifiers are; a name that is a clinical word is one too, if it is exactly so."""
@@ -135,8 +152,10 @@ class KnownFinder:
             self._find_words(text, out)
         if index.unspaced:
             out.extend(_unspaced(index.unspaced, text))
-        if (index.uids or index.odd_uids) and "." in text:
-            out.extend(_uids(index, text))
+        if self._uids and "." in text:
+            out.extend(_dotted_uids(self._uids, text))
+        if self._odd_uids:
+            out.extend(_odd_uids(self._odd_uids, text))
         return out
 
     def _find_words(self, text: str, out: list[Span]) -> None:
@@ -248,11 +267,15 @@ def _unspaced(identifiers: list[tuple[str, SpanKind]], text: str) -> Iterator[Sp
                 yield Span(match.start(), match.end(), kind, KnownFinder.name)
 
 
-def _uids(index: _Index, text: str) -> Iterator[Span]:
+def _dotted_uids(uids: set[str], text: str) -> Iterator[Span]:
     for match in _DOTTED.finditer(text):
-        if not index.uids.isdisjoint(_beginnings(match.group())):
+        if not uids.isdisjoint(_beginnings(match.group())):
             yield Span(match.start(), match.end(), SpanKind.UID, KnownFinder.name)
-    for uid in index.odd_uids:
+
+
+def _odd_uids(uids: list[str], text: str) -> Iterator[Span]:
+    """Find what a UI element held that is no UID."""
+    for uid in uids:
         start = text.find(uid)
         while start >= 0:
             yield Span(start, start + len(uid), SpanKind.ID, KnownFinder.name)

@@ -24,13 +24,12 @@ _TITLES = """
     """
 # Also something else in other places: an imaging modality, a disease, a side, a direction, a muscle.
 _TITLES_AS_TITLED = "mr ms miss pan bay hr sig uzm doç"
-_TITLES_WITH_FULL_STOP = "m sr sra mr ms fr hr dhr med mag ing"
+_TITLES_WITH_FULL_STOP = "m sr sra fr dhr med mag ing"
 _LABELS = """
     name names surname lastname firstname forename nachname vorname familienname nom prénom nombre apellido apellidos
-    nome cognome apelido
-    sobrenome naam voornaam achternaam nazwisko
-    imię namn efternamn förnamn ad ad\u0131 soyad soyad\u0131
-    isim     patient patientin paciente paziente pacjent hasta pat pt physician doctor arzt médecin médico medico lekarz läkare
+    nome cognome apelido sobrenome naam voornaam achternaam nazwisko imię namn efternamn förnamn
+    ad ad\u0131 soyad soyad\u0131 isim patient patientin paciente paziente pacjent hasta pat pt
+    physician doctor arzt médecin médico medico lekarz läkare
     doktor hekim referrer referring radiologist radiologe radiologue operator technologist technician tech mta mtra
     sonographer attending resident consultant ordering requesting befunder zuweiser überweiser einsender prescripteur
     mother father wife husband son daughter contact reader author observer
@@ -107,7 +106,7 @@ def _after_title(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
 
 def _after_titled(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
     """Read on from a word that is a title only where it is written like one: ``Mr``, not ``MR``."""
-    if word.group().istitle() or text[word.end() : word.end() + 1] == ".":
+    if word.group().istitle() or text[word.end() : word.end() + 2] == ". ":
         yield from _after_title(text, word)
 
 

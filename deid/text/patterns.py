@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 
 from deid.text.dates import find_dates
 from deid.text.fold import folded
@@ -49,7 +50,7 @@ _PRIVATE_ADDRESS = re.compile(r"(?<![\w.])(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))
 _HARDWARE_ADDRESS = re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")
 _LONG_NUMBER = re.compile(r"(?<![\w.,+*/^-])\d{8,20}(?![\w*/^]|[.,-]\d)")
 _STREET = re.compile(
-    r"(?<!\w)\d{1,5}[a-z]? (?:[A-ZÀ-Þ][\w'\u2019.-]{1,30} ){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Ave|Blvd)\b\.?"
+    r"(?<!\w)\d{1,5}[a-z]? (?:[A-ZÀ-Þ][\w'\u2019.-]{1,30} ){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Ave|Blvd)\b"
     r"|(?<!\w)\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|impasse) (?:d[eu] |de la |des |d')?"
     r"[A-ZÀ-Þ][\w'\u2019-]{1,30}"
     r"|(?<!\w)[A-ZÀ-Þ][\w-]{1,40}(?:straße|strasse|str\.|gasse|platz|weg|straat|laan|gatan|vägen) ?\d{1,4} ?[a-z]?\b"
@@ -59,6 +60,7 @@ _STREET = re.compile(
 
 _Reader = Callable[[str, re.Match[str]], "Iterator[Span]"]
 _NAME = "patterns"
+_LONGEST_REMEMBERED_CHARS = 256
 
 
 class PatternFinder:
@@ -74,45 +76,53 @@ class PatternFinder:
         dates
             the patient's dates as ``YYYYMMDD``: they decide how an ambiguous one is read
         """
-        self._dates = dates
+        self._dates = frozenset(dates)
 
     def find(self, text: str) -> list[Span]:
         """Return what has the form of a date, a UID, an age over 89, a number that identifies, an address or a name."""
-        out: list[Span] = []
-        if _DIGIT.search(text) is not None:
-            out.extend(Span(dated.start, dated.end, SpanKind.DATE, _NAME) for dated in find_dates(text, self._dates))
-            out.extend(_with_digits(text))
-        if "@" in text:
-            out.extend(_mails(text))
-        if "^" in text:
-            out.extend(Span(start, end, SpanKind.NAME, _NAME) for start, end in names_with_carets(text))
-        if "://" in text or "www." in text.lower():
-            out.extend(Span(*match.span(), SpanKind.CONTACT, _NAME) for match in _URL.finditer(text))
-        for word in _LETTERS.finditer(text):
-            reader = _READER_OF.get(word.group().casefold())
-            if reader is not None:
-                out.extend(reader(text, word))
-        return _without_overlap(out)
+        return list((_found_before if len(text) <= _LONGEST_REMEMBERED_CHARS else _found)(text, self._dates))
 
 
-def _without_overlap(spans: list[Span]) -> list[Span]:
-    """Drop what lies within a date or UID: its digits are not a number of their own."""
-    whole = [span for span in spans if span.kind in {SpanKind.DATE, SpanKind.UID}]
-    if not whole or len(whole) == len(spans):
-        return spans
+def _found(text: str, dates: frozenset[str]) -> tuple[Span, ...]:
+    out: list[Span] = []
+    if _DIGIT.search(text) is not None:
+        out.extend(Span(dated.start, dated.end, SpanKind.DATE, _NAME) for dated in find_dates(text, dates))
+        out.extend(_uids(text))
+        out.extend(_beside(_numbers(text), out))
+    if "@" in text:
+        out.extend(_mails(text))
+    if "^" in text:
+        out.extend(Span(start, end, SpanKind.NAME, _NAME) for start, end in names_with_carets(text))
+    if "://" in text or "www." in text.lower():
+        out.extend(Span(*match.span(), SpanKind.CONTACT, _NAME) for match in _URL.finditer(text))
+    for word in _LETTERS.finditer(text):
+        reader = _READER_OF.get(word.group().casefold())
+        if reader is not None:
+            out.extend(reader(text, word))
+    return tuple(out)
+
+
+_found_before = lru_cache(maxsize=8192)(_found)  # a series repeats most of its texts
+
+
+def _beside(spans: Iterator[Span], whole: list[Span]) -> list[Span]:
+    """Drop what shares digits with a date or UID: those are no number of their own."""
+    if not whole:
+        return list(spans)
     taken: set[int] = set()
     for span in whole:
         taken.update(range(span.start, span.end))
-    return [
-        s for s in spans if s.kind in {SpanKind.DATE, SpanKind.UID} or s.start not in taken or s.end - 1 not in taken
-    ]
+    return [span for span in spans if span.start not in taken and span.end - 1 not in taken]
 
 
-def _with_digits(text: str) -> Iterator[Span]:
+def _uids(text: str) -> Iterator[Span]:
     if "." in text:
         for match in _UID.finditer(text):
             if len(match.group()) >= SHORTEST_UID:
                 yield Span(*match.span(), SpanKind.UID, _NAME)
+
+
+def _numbers(text: str) -> Iterator[Span]:
     for pattern in (_AGE, _AGE_STRING):
         for match in pattern.finditer(text):
             yield Span(*match.span(1), SpanKind.AGE, _NAME)
@@ -163,6 +173,8 @@ _BETWEEN = rf"[ ._-]{{0,2}}(?:{_NUMBER_WORD}[ ._-]{{0,2}}){{0,2}}"
 _CODE = (
     r"((?=[^\W_./-]{0,20}[./-]?[^\W_]{0,20}\d)[^\W_]+(?:[-/._](?=[^\W_]{0,20}\d)[^\W_]+|-[^\W\d_]{1,4}(?![^\W_])){0,6})"
 )
+_GROUPS = r"(\d{3,4}(?: \d{3,4}){1,4}(?![^\W_]|[.,]\d)(?! ?[cm]?m\b))"
+_STRONG_LABEL_GROUPS = re.compile(rf"[^\W\d_]+{_BETWEEN}[:#=]{{0,2}} {{0,3}}{_GROUPS}", re.IGNORECASE)
 _STRONG_LABEL = re.compile(rf"[^\W\d_]+{_BETWEEN}[:#=]{{0,2}} {{0,3}}{_CODE}", re.IGNORECASE)
 _WEAK_LABEL = re.compile(
     rf"[^\W\d_]+{_BETWEEN}(?:[:#=]{{1,2}} {{0,3}}|(?<=[#.°º])|(?<=no )|(?<=nr )){_CODE}", re.IGNORECASE
@@ -196,7 +208,7 @@ _AGES = "age aged alter âge edad età idade leeftijd wiek ålder yaş"
 
 
 def _strong_code(text: str, word: re.Match[str]) -> Iterator[Span]:
-    match = _STRONG_LABEL.match(text, word.start())
+    match = _STRONG_LABEL_GROUPS.match(text, word.start()) or _STRONG_LABEL.match(text, word.start())
     if match is not None and len(match[1]) >= MOST_STRONG_CODE and not _DECIMAL.fullmatch(match[1]):
         yield Span(*match.span(1), SpanKind.ID, _NAME)
 

@@ -16,6 +16,7 @@ _SPACES = " \t\r\n\f\xa0"
 _LABEL_MARKS = ":#="
 _SEPARATORS = frozenset(_SPACES + ",;/|^_-\u2013\u2014&+*~" + _LABEL_MARKS)
 _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "\u201e": "\u201c", "\u00ab": "\u00bb"}
+_OPENINGS = frozenset("([{<")
 _ENDS = frozenset(".;!?)]}>")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
 
@@ -135,7 +136,9 @@ def _between(left: str, right: str, *, is_start: bool, is_last: bool) -> tuple[s
     if is_start and not left:
         return "", "", right.lstrip(".") if right[:1] == "." else right
     one = one.rstrip(_SPACES).rstrip(_LABEL_MARKS) + _last_space(one)
-    if right[:1] in _ENDS and right:
+    if left and left[-1] in _OPENINGS:
+        return left, "", right
+    if right and right[0] in _ENDS:
         return left, "", right
     return left, _chosen(one, other), right
 

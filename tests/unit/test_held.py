@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
+import sys
+import threading
 import time
+import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +19,7 @@ import pytest
 from deid.elements.file_meta import part10_header
 from node import statements
 from node.cleaning import prepare, prepared
+from node.cli import main
 from node.direct import DirectRelay
 from node.identity_settings import IdentityMode, IdentitySettings
 from node.jobs import JobId, State, new_job_id
@@ -250,6 +256,69 @@ def test_status_says_how_many_are_held(role: Role) -> None:
     assert report.held == {"default": 1}
     assert "held: 1 of project default" in text(report)
     assert "1 held" in text(report)
+
+
+def test_after_a_change_of_the_key_none_of_a_study_is_left_behind(role: Role, settings: Settings) -> None:
+    study = [role.arrive(seed) for seed in range(4)]
+    role.until(lambda: role.ledger.counts()[State.HELD] == 4)
+    for job_id in study:  # as another key would have called what they wait for
+        role.ledger._run("UPDATE jobs SET waits_for = 'another code' WHERE id = ?", job_id)
+    role.worker.clock.try_held_s = 0.0
+    role.worker.look_for_mappings()
+
+    def all_wait_for_the_same() -> bool:
+        rows = [role.ledger.job(job_id) for job_id in study]
+        return (
+            len({row.waits_for for row in rows if row} - {"another code"}) == 1
+            and role.ledger.counts()[State.HELD] == 4
+        )
+
+    role.until(all_wait_for_the_same)
+    assert not any(row.waits_for == "another code" for job_id in study if (row := role.ledger.job(job_id)))
+
+
+def test_clean_without_a_network_lists_who_is_not_mapped(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text(
+        'key_file = "key"\n[spool]\npath = "spool"\n[[projects]]\nname = "a"\n'
+        '[projects.identity]\nmode = "crosswalk"\nfile = "crosswalk.csv"\n'
+    )
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "mapped.dcm").write_bytes(factories.to_bytes(factories.update(factories.ct(), PatientID="SOMEBODY-1")))
+    (source / "other.dcm").write_bytes(factories.to_bytes(CT))
+    with loud_again():
+        assert main(["clean", "--config", str(config), "--jobs", "1", str(source), str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().out
+    assert "patient-not-mapped" in said
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["T-1"]
+
+
+def test_explain_draws_no_pseudonym(settings: Settings, tmp_path: Path) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text(
+        'key_file = "key"\n[spool]\npath = "spool"\n[[projects]]\nname = "a"\n[projects.identity]\nmode = "table"\n'
+    )
+    (tmp_path / "ct.dcm").write_bytes(factories.to_bytes(CT))
+    with loud_again():
+        assert main(["explain", "--config", str(config), str(tmp_path / "ct.dcm")]) == 0
+        assert not (tmp_path / "spool" / "identities.db").exists()
+        assert (
+            main(["clean", "--config", str(config), "--jobs", "1", str(tmp_path / "ct.dcm"), str(tmp_path / "out")])
+            == 0
+        )
+    assert (tmp_path / "spool" / "identities.db").exists()
+
+
+@contextmanager
+def loud_again() -> Iterator[None]:
+    """Undo what a command does to this process's loggers and hooks."""
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning = before
+    logging.disable(logging.NOTSET)
 
 
 def test_held_jobs_are_found_again_when_the_ledger_is_lost(role: Role, tmp_path: Path) -> None:

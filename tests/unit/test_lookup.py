@@ -132,10 +132,10 @@ def test_keyed_codes_that_nobody_remembers_cannot_be_reversed(config: Path, caps
 
 def test_each_lookup_is_audited_without_any_old_value(config: Path) -> None:
     code = assigned(config, "drawn")
-    assert ask(config, code, code, "T-1", "DN-NOBODY") == 1
+    assert ask(config, code, code, "T-1", "SENTINEL-4711") == 1  # an old ID, by mistake
     (entry,) = entries(config)
-    assert (entry["what"], entry["asked"], entry["found"]) == ("lookup", 3, 2)
-    assert entry["pseudonyms"] == [code, "T-1", "DN-NOBODY"]
+    assert (entry["what"], entry["asked"]) == ("lookup", 3)
+    assert entry["pseudonyms"] == [code, "T-1"]
     assert entry["uid"] == os.getuid()
     assert "SENTINEL" not in (config.parent / "spool" / "audit.log").read_text()
 
@@ -144,12 +144,13 @@ def test_each_lookup_is_audited_without_any_old_value(config: Path) -> None:
 def test_another_key_finds_nothing_and_is_audited(
     config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], code: str
 ) -> None:
-    assigned(config, "drawn")
+    drawn = assigned(config, "drawn")
     create_key(tmp_path / "other")
-    assert main(["lookup", "--config", str(config), "--key", str(tmp_path / "other"), code]) == 2
+    assert main(["lookup", "--config", str(config), "--key", str(tmp_path / "other"), code, drawn]) == 2
     said = capsys.readouterr()
     assert "SENTINEL" not in said.out + said.err
-    assert [entry["what"] for entry in entries(config)] == ["lookup-denied"]
+    (entry,) = entries(config)
+    assert (entry["what"], entry["asked"], entry["pseudonyms"]) == ("lookup-denied", 2, [drawn])
 
 
 def test_without_a_terminal_the_key_must_be_named(

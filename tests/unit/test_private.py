@@ -534,10 +534,16 @@ def test_age_is_capped_where_patient_characteristics_stay() -> None:
 # Descriptors by rules, and the allow-list
 
 
-def test_text_without_a_finder_of_names_goes_as_the_table_says() -> None:
-    out = clean(make(StudyDescription="a word", RequestAttributesSequence=Sequence([Dataset()])))
-    assert "StudyDescription" not in out
-    assert len(out.RequestAttributesSequence) == 1
+def test_descriptor_is_cleaned_by_rules_and_what_holds_nothing_stays_as_it_is() -> None:
+    out = clean(
+        make(PatientName="Brackenridge^Una", StudyDescription="MRI knee Una Brackenridge", ProtocolName="P4^P101^S108")
+    )
+    assert out.StudyDescription == "MRI knee"
+    assert out.ProtocolName == "P4^P101^S108"
+
+
+def test_sequence_of_descriptors_is_gone_through() -> None:
+    assert len(clean(make(RequestAttributesSequence=Sequence([Dataset()]))).RequestAttributesSequence) == 1
 
 
 def test_allow_list_keeps_terms_and_public_codes_and_no_other_text() -> None:

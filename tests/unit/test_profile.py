@@ -238,7 +238,7 @@ SHIPPED_CODES = {
     "basic": {"113100"},
     "longitudinal": {"113100", "113107"},
     "strict": {"113100", "113107"},
-    "tcia": {"113100", "113101", "113105", "113107", "113108", "113109", "113111"},
+    "tcia": {"113100", "113101", "113103", "113104", "113105", "113107", "113108", "113109", "113111"},
     "tcia-header": {"113100", "113107", "113108", "113109", "113111"},
 }
 
@@ -250,7 +250,7 @@ def test_shipped_profiles_are_what_they_say() -> None:
     assert profiles["basic"] == Profile.from_options("basic")
     assert profiles["longitudinal"] == Profile.from_options("longitudinal", ["retain_long_modified_dates"])
     demands = {stem: profile.demands for stem, profile in profiles.items() if profile.demands}
-    assert demands == {"tcia": {"pixels", "text"}}
+    assert demands == {"tcia": {"pixels", "text", "graphics", "structured_content"}}
     assert profiles["tcia-header"].options == profiles["tcia"].options - {"clean_pixel_data"}
 
 

@@ -100,9 +100,7 @@ def test_stl_that_is_none_is_refused(data: bytes) -> None:
 
 def test_obj_loses_comments_and_gets_other_names() -> None:
     data = b"# Zyxwvut\nmtllib Zyxwvut.mtl\no zyxwvut\nv 1.0 -2e3 0 # Z\nusemtl skin\ns off\nf 1/1/1 2//2 3\n\0"
-    assert clean("model/obj", data) == (
-        b"mtllib n11.mtl\no n7\nv 1.0 -2e3 0\nusemtl n4\ns off\nf 1/1/1 2//2 3\n"
-    )
+    assert clean("model/obj", data) == (b"mtllib n11.mtl\no n7\nv 1.0 -2e3 0\nusemtl n4\ns off\nf 1/1/1 2//2 3\n")
 
 
 def test_mtl_keeps_colours_and_names_its_material_as_the_obj_does() -> None:

@@ -52,13 +52,13 @@ def found(text: str) -> list[str]:
         "MÜLLERJOHANNES",
         "müller1960",
         "Li, Do",
-        "do li"[3:] + "^DO",
+        "LI^DO",
         "山田太郎",
         "山田 太郎",
         "PAT004711",
         "pat-004711",
         "PAT 004711",
-        "81934"[:0] + "0081934",
+        "0081934",
         "A1234567",
         "A-12-345-67",
         "Charite Universitatsmedizin",
@@ -89,10 +89,21 @@ def test_a_side_beside_a_name_is_no_initial(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["miller", "joan", "Foley catheter", "planning", "PAT0047110", "1.2.3.45", "11.2.3.4", "10.05.2011", "Lido", ""],
+    [
+        "miner",
+        "joan",
+        "Foley catheter",
+        "planning",
+        "PAT0047110",
+        "1.2.3.45",
+        "11.2.3.4",
+        "10.05.2011",
+        "lidocaine",
+        "",
+    ],
 )
 def test_what_is_only_near_an_identifier_is_left_alone(text: str) -> None:
-    assert found(text.replace("Lido", "lidocaine")) == []
+    assert found(text) == []
 
 
 def test_a_word_of_medicine_is_protected_from_being_nearly_a_name_but_not_from_being_one() -> None:

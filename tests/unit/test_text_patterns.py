@@ -20,7 +20,7 @@ def cleaned(text: str) -> Cleaned:
         ("Pat.-Nr.: 4711/12 Thorax", "Pat.-Nr. Thorax"),
         ("Fallnummer 30012345 Kontrolle", "Fallnummer Kontrolle"),
         ("PESEL 44051401359 rtg", "PESEL rtg"),
-        ("NHS no 943 476 5919"[:13] + "5919 CXR", "NHS no CXR"),
+        ("NHS no 943 476 5919 CXR", "NHS no CXR"),
         ("SSN 123-45-6789", "SSN"),
         ("knee 123-45-6789 xr", "knee xr"),
         ("Tel: +49 30 450-50123, fax 030/450 512345", "Tel, fax"),
@@ -131,7 +131,6 @@ name
 CTA (0.625, Iterative 3)
 SmartPrep Series
 RIDER-2619750334
-X 10000000
 Karzinom, Fraktur, Röntgen Thorax in zwei Ebenen
 TDM thoraco-abdomino-pelvien sans injection
 RM de columna lumbar sin contraste
@@ -140,11 +139,11 @@ Tomografia de crânio
 MRI hersenen met contrast
 TK klatki piersiowej bez kontrastu
 MR hjärna utan kontrast
-Kontrastlı beyin MR
+Kontrastl\u0131 beyin MR
 """
 
 
-@pytest.mark.parametrize("text", [line for line in KEPT.splitlines() if line and "10000000" not in line])
+@pytest.mark.parametrize("text", [line for line in KEPT.splitlines() if line])
 def test_words_of_the_trade_stay_byte_for_byte(text: str) -> None:
     result = cleaned(text)
     assert result.text is text
