@@ -174,6 +174,8 @@ class Planter:
     def _renew(self, data_set: Dataset, keyword: str) -> None:
         if keyword in attributes.REMOVED:
             self._set(data_set, keyword, getattr(self._make, attributes.REMOVED[keyword])())
+        elif keyword in attributes.CLEANED:  # a description that holds nothing: what is planted comes with `_sequences`
+            self._set(data_set, keyword, self._make.description(40))
         elif keyword in attributes.DATES | attributes.TIMES_KEPT:
             self._set(data_set, keyword, self._time_value(keyword))
 
