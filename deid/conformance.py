@@ -80,7 +80,7 @@ def statement(profiles: Sequence[Profile]) -> str:
         _dates(),
         _private(profiles),
         _marks(profiles),
-        _character_sets(),
+        _character_sets(profiles),
         _transfer_syntaxes(),
         _sop_classes(),
     )
@@ -335,7 +335,7 @@ def _mark(mark: Element, profile: Profile) -> str:
 # What is taken
 
 
-def _character_sets() -> Iterator[str]:
+def _character_sets(profiles: Sequence[Profile]) -> Iterator[str]:
     yield "## Specific Character Sets (PS3.3 Section C.12.1.1.2)"
     yield ""
     unknown = encodings(("no Defined Term",))
@@ -343,6 +343,13 @@ def _character_sets() -> Iterator[str]:
     yield from _prose(f"Read and searched: the default repertoire, {', '.join(terms)}.")
     if missing := [term for term in _DEFINED_TERMS if term not in terms]:
         yield from _prose(f"Not known: {', '.join(missing)}.")
+    yield ""
+    chosen = ", ".join(f"`{profile.name}`" for profile in profiles if profile.character_set == "utf-8") or "none"
+    yield from _prose(
+        'Written: each text in the character set that it came in, or, if the profile says `character_set = "utf-8"`, all '
+        f"in UTF-8 (ISO_IR 192); of these profiles {chosen} does. A text that is in neither its character set nor UTF-8 "
+        "is not kept."
+    )
 
 
 def _transfer_syntaxes() -> Iterator[str]:

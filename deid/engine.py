@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 
+from deid.actions import Action
 from deid.context import Context
+from deid.elements.charset import in_utf8
 from deid.elements.clean import Cleaner
 from deid.elements.marks import marks
 from deid.elements.pseudonyms import (
@@ -26,6 +28,7 @@ from deid.elements.uids import map_uid
 from deid.encoding.element import Buffer, DataSet
 from deid.encoding.reader import read_data_set
 from deid.encoding.syntax import transfer_syntax
+from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.writer import write_data_set
 from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers, harvest
@@ -36,7 +39,7 @@ from deid.profile import Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
 from deid.text import TextRules, clean_text
-from deid.verify import Outgoing, verify
+from deid.verify import Outgoing, verify, verify_texts
 
 __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
 
@@ -186,6 +189,28 @@ def _rebuild_pixels(work: _Work) -> None:
     rebuild_pixel_data(work.clean, transfer_syntax(work.instance.transfer_syntax))
 
 
+def _recode_texts(work: _Work) -> None:
+    """Write the texts in the character set that the profile asks for; their old bytes are looked at a last time."""
+    if work.context.profile.character_set != "utf-8":
+        return
+    recoded = in_utf8(work.clean)
+    verify_texts(recoded.texts, work.identifiers)
+    work.clean = recoded.data_set
+    for parent in recoded.declarations:
+        work.counts[work.rules.rule(SPECIFIC_CHARACTER_SET, "CS", parent).action] -= 1
+        work.counts[Action.X if parent else Action.K] += 1
+    if work.findings is not None and recoded.declarations:
+        work.findings[:] = [_recoded_finding(finding, recoded.declarations) for finding in work.findings]
+
+
+def _recoded_finding(finding: Finding, declarations: tuple[int, ...]) -> Finding:
+    """Return what is said of a Specific Character Set that is another now, or not needed; any other as it is."""
+    *around, tag = finding.path
+    if tag != SPECIFIC_CHARACTER_SET or finding.action == Action.X or (around or [0])[-1] not in declarations:
+        return finding
+    return replace(finding, action=Action.X if around else Action.K, source="character_set utf-8")
+
+
 def _encode_and_verify(work: _Work) -> None:
     """Encode what will be sent, and look at those bytes."""
     syntax = transfer_syntax(work.instance.transfer_syntax)
@@ -226,5 +251,6 @@ STEPS: tuple[Callable[[_Work], None], ...] = (
     _harvest,
     _clean_elements,
     _rebuild_pixels,
+    _recode_texts,
     _encode_and_verify,
 )

@@ -92,7 +92,15 @@ def make_needle(kind: Kind, text: str, codecs: Iterable[str]) -> Needle | None:
     probes = _encoded_forms(probe, {*codecs, "utf-8"})
     elsewhere = () if probe.isascii() else _encoded_forms(probe, PLAUSIBLE_CODECS)
     form = " ".join(found).casefold()
-    return Needle(kind, form, probes, tuple(set(elsewhere).difference(probes)), _is_told_by_bytes(kind, form, probes))
+    told_by_bytes = _is_told_by_bytes(kind, form, probes)
+    guard = b"" if told_by_bytes or not text.isascii() else _longest_beside(probe, found)
+    return Needle(kind, form, probes, tuple(set(elsewhere).difference(probes)), told_by_bytes, guard)
+
+
+def _longest_beside(probe: str, found: list[str]) -> bytes:
+    """Return the longest word but the probe, empty if there is none: 5550 alone is in many numbers."""
+    others = [word for word in found if word != probe]
+    return max(others, key=len).lower().encode("ascii") if others else b""
 
 
 def _is_told_by_bytes(kind: Kind, form: str, probes: tuple[bytes, ...]) -> bool:
@@ -177,6 +185,12 @@ class Needles:
 
 def _any_in(probes: tuple[bytes, ...], data: bytes) -> bool:
     return any(probe in data for probe in probes)
+
+
+def near_in(needles: Sequence[Needle], data: bytes) -> list[Needle]:
+    """Return those of `needles` one of whose probes is in `data` as it is."""
+    lowered = data.lower()
+    return [needle for needle in needles if _any_in(needle.probes, lowered) or _any_in(needle.elsewhere, lowered)]
 
 
 def first_in_bytes(needles: Sequence[Needle], value: bytes) -> Needle | None:

@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 TEXT_CLEANERS = ("ner", "rules")
+CHARACTER_SETS = ("source", "utf-8")
 # What a finder of names has to see before an output may claim it.
 _TEXT_OPTIONS = frozenset({"clean_descriptors", "clean_graphics", "clean_structured_content"})
 
@@ -62,6 +63,7 @@ class Profile:
         sop_classes: Mapping[str, Mapping[str, str]] | None = None,
         text: str = "ner",
         allow_list: bool = False,
+        character_set: str = CHARACTER_SETS[0],
     ) -> Profile:
         """Check and build a profile.
 
@@ -80,6 +82,8 @@ class Profile:
             cleaned by rules alone, and the option is not claimed
         allow_list
             keep only what Table E.1-1 names or the instance's IOD has, and no free text
+        character_set
+            ``source``: texts stay in the character set they came in; ``utf-8``: all are written in UTF-8
 
         Raises
         ------
@@ -93,10 +97,13 @@ class Profile:
             raise Misconfigured(f"profile {name}: {' and '.join(DATES)} contradict each other; choose one")
         if text not in TEXT_CLEANERS:
             raise Misconfigured(f"profile {name}: text = {text!r}; allowed: {', '.join(TEXT_CLEANERS)}")
+        if character_set not in CHARACTER_SETS:
+            allowed = ", ".join(CHARACTER_SETS)
+            raise Misconfigured(f"profile {name}: character_set = {character_set!r}; allowed: {allowed}")
         parsed = parse_overrides(name, overrides or {})
         for sop_class, own in (sop_classes or {}).items():
             parsed += parse_overrides(name, own, sop_class)
-        return cls(name, Policy(chosen, parsed, text, allow_list))
+        return cls(name, Policy(chosen, parsed, text, allow_list, character_set))
 
     @property
     def options(self) -> frozenset[str]:
@@ -112,6 +119,11 @@ class Profile:
     def text(self) -> str:
         """What cleans a text: ``ner`` or ``rules``."""
         return self.policy.text
+
+    @property
+    def character_set(self) -> str:
+        """What texts are written in: ``source`` or ``utf-8``."""
+        return self.policy.character_set
 
     @property
     def demands(self) -> frozenset[str]:
@@ -148,7 +160,7 @@ class Profile:
 
 # Profiles in files
 
-_KEYS = ("name", "description", "options", "text", "allow_list", "overrides", "sop_class")
+_KEYS = ("name", "description", "options", "text", "allow_list", "character_set", "overrides", "sop_class")
 
 
 def load_profile(path: Path) -> Profile:
@@ -174,6 +186,7 @@ def load_profile(path: Path) -> Profile:
         sop_classes=_sop_classes(path, raw),
         text=_checked(path, raw, "text", str, TEXT_CLEANERS[0]),
         allow_list=_checked(path, raw, "allow_list", bool, default=False),
+        character_set=_checked(path, raw, "character_set", str, CHARACTER_SETS[0]),
     )
 
 

@@ -48,12 +48,15 @@ class Policy:
         ``ner`` or ``rules``: what cleans a text
     allow_list
         only what Table E.1-1 names or the IOD has stays, and no free text
+    character_set
+        ``source`` or ``utf-8``: what texts are written in
     """
 
     options: frozenset[str] = frozenset()
     overrides: tuple[Override, ...] = ()
     text: str = "ner"
     allow_list: bool = False
+    character_set: str = "source"
 
 
 class Rules:

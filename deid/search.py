@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deid.elements.dummies import CODE_MEANING, is_public_code
 from deid.encoding.element import DataSet, Element
-from deid.needles import Kind, Needle, first_in, first_in_disguise, words
+from deid.needles import Kind, Needle, first_in, first_in_disguise, near_in, words
 from deid.readings import readings
 from deid.standard import is_defined_term
 
@@ -35,7 +35,13 @@ def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> N
     """
     if not isinstance(element.value, bytes | memoryview):
         return None
-    texts = readings(element.value, element.vr, owner.charset)
+    data = bytes(element.value)
+    near = near_in(needles, data)
+    return (_in_text(near, element, owner) if near else None) or _in_disguise(needles, element.vr, data)
+
+
+def _in_text(needles: Sequence[Needle], element: Element, owner: DataSet) -> Needle | None:
+    texts = readings(element.value, element.vr, owner.charset)  # type: ignore[arg-type]  # a leaf
     if element.vr in NUMBER_VRS:
         return _whole_number(needles, texts[0])
     if element.vr == "CS":
@@ -43,9 +49,12 @@ def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> N
     if element.tag == CODE_MEANING and is_public_code(owner):
         needles = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
     found = (first_in(needles, text) for text in texts)
-    return next((needle for needle in found if needle is not None), None) or first_in_disguise(
-        needles, bytes(element.value)
-    )
+    return next((needle for needle in found if needle is not None), None)
+
+
+def _in_disguise(needles: Sequence[Needle], vr: str, data: bytes) -> Needle | None:
+    """Find a name or an ID where only a text has room for it."""
+    return None if vr in NUMBER_VRS or vr == "CS" else first_in_disguise(needles, data)
 
 
 def _in_terms(needles: Sequence[Needle], text: str) -> Needle | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deid.elements.dates import shift_da
@@ -66,6 +66,31 @@ def verify(outgoing: Outgoing, identifiers: Identifiers, limits: Limits) -> None
             if needle is not None:
                 raise _refusal(element, needle)
     _verify_pixels(outgoing.pixels, identifiers)
+
+
+def verify_texts(texts: Sequence[tuple[DataSet, Element]], identifiers: Identifiers) -> None:
+    """Look for every identifier in texts that will be sent in another encoding than theirs.
+
+    What lies in their bytes in yet another one can be read only before.
+
+    Parameters
+    ----------
+    texts
+        as they are, each with the Data Set or Item it is in
+    identifiers
+        what to look for
+
+    Raises
+    ------
+    Refused
+        As `verify`.
+    """
+    joined = b"\0".join([bytes(element.value) for _, element in texts])  # type: ignore[arg-type]  # leaves
+    candidates = identifiers.needles.possible_in(joined) if texts else []
+    for owner, element in texts if candidates else ():
+        needle = finding_in(candidates, element, owner)
+        if needle is not None:
+            raise _refusal(element, needle)
 
 
 def _leaves(data_set: DataSet, syntax_uid: str) -> Iterator[tuple[DataSet, Element]]:

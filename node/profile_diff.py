@@ -48,6 +48,7 @@ def settings(first: Profile, second: Profile) -> list[tuple[str, str, str]]:
     rows = [(name, _yes(name in first.options), _yes(name in second.options)) for name in OPTIONS]
     rows.append(("text", first.text, second.text))
     rows.append(("allow_list", _yes(first.policy.allow_list), _yes(second.policy.allow_list)))
+    rows.append(("character_set", first.character_set, second.character_set))
     return [row for row in rows if row[1] != row[2]]
 
 

@@ -24,6 +24,7 @@ def profile_values(profile: Profile) -> Plain:
         "asks_for_steps": sorted(profile.demands),
         "text": profile.text,
         "allow_list": profile.policy.allow_list,
+        "character_set": profile.character_set,
     }
 
 

@@ -48,6 +48,9 @@ def heading(profile: Profile) -> Iterator[str]:
     if profile.policy.allow_list:
         yield ""
         yield "An allow-list: outside the table only what the instance's IOD has, of its texts only known terms."
+    if profile.character_set == "utf-8":
+        yield ""
+        yield "All texts in UTF-8 (ISO_IR 192), whatever they came in."
 
 
 def table(lines: Sequence[Line], *, by_place: bool = False) -> Iterator[str]:

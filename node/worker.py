@@ -158,6 +158,11 @@ class Worker:
     done: queue.SimpleQueue[tuple[Job, Outcome]] = field(default_factory=queue.SimpleQueue)
     more: bool = True
     clock: _Clock = field(default_factory=_Clock)
+    processes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask once how many processes there are."""
+        self.processes = self.settings.work.process_count
 
     def begin(self) -> None:
         """Take over from a predecessor, whatever it died of."""
@@ -200,8 +205,8 @@ class Worker:
 
     def claim(self) -> None:
         """Hand as many jobs to the processes as keep them busy."""
-        room = _IN_HAND_PER_PROCESS * self.settings.work.process_count - len(self.in_hand)
-        if room < self.settings.work.process_count or time.monotonic() < self.clock.claim_s:
+        room = _IN_HAND_PER_PROCESS * self.processes - len(self.in_hand)
+        if room < self.processes or time.monotonic() < self.clock.claim_s:
             return
         if not (self.more or self.ledger.changed()):
             return

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pydicom.datadict import get_entry
 
 from deid.elements.dummies import dummy_element
-from deid.encoding.element import Element, Fragments
+from deid.encoding.element import Buffer, Element, Fragments
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.text import decode, encode, known_terms
 from deid.encoding.vr import WORD_BYTES
@@ -24,6 +24,7 @@ _LONGEST_REMEMBERED_BYTES = 256
 _BULK_BYTES = 2048
 _MOST_VALUE_CHARS = 32
 _TAG_BYTES = 4
+_LONGEST_CUT_BYTES = 4
 _PRIVATE = 0x10000
 
 _TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
@@ -90,7 +91,8 @@ def _form(tag: int, vr: str) -> _Form:
     patterns = tuple(_PATTERNS[name] for name in held_to if name in _PATTERNS)
     word_bytes = (_TAG_BYTES if actual == "AT" else WORD_BYTES[actual]) if actual in _NUMBERS else 0
     is_free = actual in _BYTES or actual in {"UN", "SQ"}
-    return _Form(is_apt, is_free, 0 if actual in _ONE_TEXT else most, word_bytes, actual, patterns)
+    is_countless = actual in _ONE_TEXT or not _BYTES.isdisjoint(choices)
+    return _Form(is_apt, is_free, 0 if is_countless else most, word_bytes, actual, patterns)
 
 
 def _entry(tag: int, vr: str) -> tuple[tuple[str, ...], int]:
@@ -140,15 +142,22 @@ def fitted(element: Element, charset: tuple[str, ...]) -> Element | None:
     if form.is_free or not length:
         return element
     if form.word_bytes:
-        kept_bytes = length - length % form.word_bytes
-        if form.most:
-            kept_bytes = min(kept_bytes, form.most * form.word_bytes)
-        return element if kept_bytes == length else Element(element.tag, element.vr, value[:kept_bytes])
+        return _numbers(element, value, form)
     settle = _settled_before if length <= _LONGEST_REMEMBERED_BYTES else _settled
     kept = settle(element.tag, element.vr, bytes(value), charset)
     if kept is None:
         return None
     return element if kept == value else Element(element.tag, element.vr, kept)
+
+
+def _numbers(element: Element, value: Buffer, form: _Form) -> Element | None:
+    """Return whole numbers, as many as the attribute has; none if what would be left of more could be a word."""
+    kept_bytes = len(value) - len(value) % form.word_bytes
+    if form.most:
+        kept_bytes = min(kept_bytes, form.most * form.word_bytes)
+    if kept_bytes == len(value):
+        return element
+    return None if kept_bytes > _LONGEST_CUT_BYTES else Element(element.tag, element.vr, value[:kept_bytes])
 
 
 def _settled(tag: int, vr: str, value: bytes, charset: tuple[str, ...]) -> bytes | None:

@@ -79,7 +79,7 @@ _SEGMENT: Final = re.compile(rb"\x1b\$[()][A-D]|\x1b\$B|\x1b[()\-][A-Za-z]|[^\x1
 
 _LOW_OR_HIGH: Final = re.compile(rb"([\x00-\x7f]+)|([\x80-\xff]+)")
 
-_BY_CHARSET_VRS: Final = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
+BY_CHARSET_VRS: Final = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT"))
 """VRs that Specific Character Set applies to; all others use the default repertoire (PS3.5 Section 6.1.2.3)."""
 
 _LINE_ENDS: Final = frozenset("\t\n\f\r")
@@ -174,7 +174,7 @@ def decode(value: Buffer, vr: str, charset: tuple[str, ...]) -> str:
     data = bytes(value)
     if data.isascii() and _ESC not in data:
         return data.decode("ascii")
-    known = _charset(charset if vr in _BY_CHARSET_VRS else ())
+    known = _charset(charset if vr in BY_CHARSET_VRS else ())
     if known is None:
         raise Refused(Reason.UNDECODABLE_TEXT, "Specific Character Set unknown")
     try:

@@ -29,6 +29,7 @@ _CHANNELS, _SAMPLES = 0x003A_0005, 0x003A_0010
 _ONE_SAMPLE = (0x5400_0110, 0x5400_0112, 0x5400_100A)  # Channel Minimum and Maximum Value, Waveform Padding Value
 _MOST_ENTRIES = 0x10000
 _LARGEST_SAMPLE_BYTES = 8
+_OFFSET_BYTES = 4
 _DISCRETE, _LINEAR, _INDIRECT = 0, 1, 2
 
 
@@ -103,16 +104,14 @@ def _end_of_segments(read: _Reader, value: Buffer, entries: int, size: int) -> i
     data = bytes(value)
     words = [int.from_bytes(data[at : at + size], read.byte_order) for at in range(0, len(data) - size + 1, size)]  # type: ignore[arg-type]
     lengths: dict[int, int] = {}
-    starts: list[int] = []
     pos = made = 0
     while made < entries:
         if pos + 2 > len(words):
             return None
         kind, count = words[pos], words[pos + 1]
-        starts.append(pos)
         if kind == _INDIRECT:
-            made += _copied(words, pos, starts, lengths)
-            pos += 4 if size == 2 else 6
+            made += _copied(words, pos, size, lengths)
+            pos += 2 + _OFFSET_BYTES // size
         elif kind in {_DISCRETE, _LINEAR}:
             lengths[pos] = count
             made += count
@@ -124,13 +123,13 @@ def _end_of_segments(read: _Reader, value: Buffer, entries: int, size: int) -> i
     return pos * size
 
 
-def _copied(words: list[int], pos: int, starts: list[int], lengths: dict[int, int]) -> int:
+def _copied(words: list[int], pos: int, size: int, lengths: dict[int, int]) -> int:
     """Return how many entries an indirect segment makes: those of as many segments as it says, from an offset on."""
-    if pos + 4 > len(words):
-        return 0
-    first = (words[pos + 2] | words[pos + 3] << 16) // 2
-    wanted = [start for start in starts if start >= first and start in lengths][: words[pos + 1]]
-    return sum(lengths[start] for start in wanted)
+    offset = sum(
+        word << 8 * size * index for index, word in enumerate(words[pos + 2 : pos + 2 + _OFFSET_BYTES // size])
+    )
+    copied = [length for start, length in lengths.items() if start >= offset // size]
+    return sum(copied[: words[pos + 1]])
 
 
 def _waveform(read: _Reader, tag: int, value: Buffer) -> Buffer | None:

@@ -89,7 +89,7 @@ def deid_node(folder: Path) -> Iterator[System]:
 
 @contextlib.contextmanager
 def orthanc(folder: Path) -> Iterator[System]:
-    """Run Orthanc: a stable study → anonymize → store → delete, as jobs; no compression, no fsync, no plug-ins."""
+    """Run Orthanc: a stable study → anonymize → store → delete, as jobs; no compression, no plug-ins; fsync as by default."""
     archive, script = folder / "archive", folder / "forward.lua"
     port, http = free_port(), free_port()
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def orthanc(folder: Path) -> Iterator[System]:
             "StableAge": 1,
             "ConcurrentJobs": 8,
             "StorageCompression": False,
-            "SyncStorageArea": False,
+            "SyncStorageArea": True,
             "StoreMD5ForAttachments": False,
             "SaveJobs": False,
             "JobsHistorySize": 1000,

@@ -6,7 +6,7 @@ from pydicom.dataelem import RawDataElement, convert_raw_data_element
 from pydicom.tag import Tag
 from pydicom.valuerep import VR
 
-from deid.elements.dummies import DUMMY_BY_VR, dummy_element
+from deid.elements.dummies import DUMMY_BY_VR, dummy_element, stand_in_for_codes
 from deid.encoding.element import DataSet, Element
 
 KEY = b"k" * 32
@@ -64,3 +64,22 @@ def test_numbers_of_a_drawing_become_zeros_of_the_same_length() -> None:
     (out,) = dummy_element(Element(0x00700001, "SQ", [item]), KEY).value  # type: ignore[misc]
 
     assert out.elements[0x00700022].value == bytes(24)
+
+
+def test_codes_that_are_no_terms_give_way_to_the_same_code_everywhere() -> None:
+    assert stand_in_for_codes(KEY, b"RECTANGLE\\LAYER 1\\1500") == b"RECTANGLE\\LAYER 1\\1500"
+    once = stand_in_for_codes(KEY, b"DOE JANE")
+    assert once == stand_in_for_codes(KEY, b"DOE JANE ")
+    assert b"DOE" not in once
+    assert len(once) <= 16
+    assert once != stand_in_for_codes(b"x" * 32, b"DOE JANE")
+
+
+def test_a_code_in_a_sequence_of_dummies_holds_no_text() -> None:
+    item = DataSet(
+        {0x0070_0002: Element(0x0070_0002, "CS", b"DOE JANE"), 0x0070_0003: Element(0x0070_0003, "CS", b"PIXEL ")}
+    )
+    (out,) = dummy_element(Element(0x0070_0001, "SQ", [item]), KEY).value  # type: ignore[misc]
+
+    assert out.elements[0x0070_0002].value == stand_in_for_codes(KEY, b"DOE JANE")
+    assert out.elements[0x0070_0003].value == b"PIXEL"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
 
 import pytest
+from pydicom import dcmread
 
 from deid.encoding.element import DataSet, Element, Fragments, Value
 from deid.encoding.reader import read_data_set
@@ -64,6 +66,16 @@ def test_a_private_sequence_stays_one_with_implicit_vr(vr: str) -> None:
     data = written(IMPLICIT, (0x00091001, vr, [data_set((0x00100040, "CS", b"F "))]))
     assert isinstance(read_data_set(data, IMPLICIT).elements[0x00091001].value, list)
     assert data.endswith(SEQUENCE_END)
+
+
+def test_pydicom_still_knows_whose_a_private_sequence_is() -> None:
+    creator, item = (0x20010010, "LO", b"Philips Imaging DD 001"), data_set((0x00100040, "CS", b"F "))
+    data = written(IMPLICIT, creator, (0x2001105F, "SQ", [item]), (0x20011099, "SQ", [item]))
+    read = dcmread(BytesIO(data), force=True)
+
+    assert read[0x2001105F].VR == "SQ"
+    assert read[0x2001105F].private_creator == "Philips Imaging DD 001"
+    assert read[0x20011099].VR == "SQ"  # what nobody knows to be a sequence has to be told by its length
 
 
 @pytest.mark.parametrize(

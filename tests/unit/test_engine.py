@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from io import BytesIO
 
 import pytest
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from deid.context import Context
@@ -217,3 +220,53 @@ def test_explain_names_every_element_with_its_source() -> None:
     assert by_tag[(0x00100010,)].action == "Z"
     assert by_tag[(0x00080070,)].action == "K"
     assert all(finding.source for finding in findings)
+
+
+def test_a_value_that_is_none_of_its_vr_is_replaced_as_its_type_demands() -> None:
+    ds = make(Manufacturer="ACME\0Jane")
+    for tag in (0x0018_0050, 0x0020_0100, 0x0008_0008):  # Slice Thickness, Temporal Position Identifier, Image Type
+        ds[tag] = RawDataElement(Tag(tag), "LT", 26, b"some words of nobody known", 0, False, True)
+    instance = encode(ds)
+    out = parse(deidentify(instance, BASIC))
+    actions = {finding.path: (finding.action, finding.source) for finding in explain(instance, BASIC)}
+
+    assert out.Manufacturer == "ACME"
+    assert out["SliceThickness"].is_empty  # Type 2
+    assert "TemporalPositionIdentifier" not in out  # Type 3
+    assert out.ImageType == "REMOVED"  # Type 1
+    assert [out[tag].VR for tag in ("SliceThickness", "ImageType")] == ["DS", "CS"]
+    assert actions[(0x0018_0050,)] == ("Z", "not of its VR")
+    assert actions[(0x0020_0100,)] == ("X", "not of its VR")
+    assert actions[(0x0008_0008,)] == ("D", "not of its VR")
+
+
+def test_a_disguised_name_in_a_text_or_in_bytes_is_replaced() -> None:
+    hidden = b64encode(b"Smithers^Waylon").decode("ascii")
+    ds = make(PatientName="Smithers^Waylon", DeviceDescription="x", Manufacturer=hidden)
+    ds.add_new(0x0070_0256, "OB", bytes(4) + "Smithers".encode("utf-16-le"))
+    out = clean(ds)
+
+    assert out.Manufacturer == "REMOVED"
+    assert out[0x0070_0256].value == bytes(2)
+
+
+def test_the_uid_of_a_class_that_nobody_registered_is_mapped() -> None:
+    item = Dataset()
+    item.ReferencedSOPClassUID = "1.2.276.9.9"
+    item.ReferencedSOPInstanceUID = "1.2.276.9.10"
+    out = clean(make(ReferencedImageSequence=[item]))
+
+    assert out.ReferencedImageSequence[0].ReferencedSOPClassUID == new_uid(KEYS.uid, "1.2.276.9.9")
+    assert out.SOPClassUID == CT
+
+
+def test_a_malformed_time_zone_is_no_reason_to_refuse() -> None:
+    assert "TimezoneOffsetFromUTC" not in clean(make(TimezoneOffsetFromUTC="+1:00 Doe"), LONGITUDINAL)
+
+
+def test_attributes_of_signatures_and_directories_go_wherever_they_stand() -> None:
+    ds = make(StorageMediaFileSetID="DOE", FileSetID="DOE", MACIDNumber=7)
+    ds.add_new(0x4FFE_0001, "SQ", Sequence([Dataset()]))
+    out = clean(ds)
+
+    assert not {"StorageMediaFileSetID", "FileSetID", "MACIDNumber", "MACParametersSequence"} & set(out.dir())

@@ -69,3 +69,30 @@ def test_identifiers_do_not_show_in_a_repr() -> None:
     found = harvest(data_set, lambda tag, vr, parent: False)
 
     assert "oe" not in repr(found) + repr(found.needles) + "".join(map(repr, found.needles))
+
+
+@pytest.mark.parametrize("written", ["5 march 1931", "05 mar 1931", "mar 05 1931", "march 5 1931", "1931 mar 5"])
+def test_dates_are_looked_for_with_the_names_of_months(written: str) -> None:
+    assert (Kind.DATE, written) in forms("DA", b"19310305", tag=0x0010_0030)
+
+
+def test_ids_are_looked_for_without_their_punctuation() -> None:
+    found = forms("LO", b"471-11-0815", tag=0x0010_0020)
+
+    assert {(Kind.CODE, "471 11 0815"), (Kind.CODE, "471110815")} <= found
+    assert (Kind.PHRASE, "st 4 mary") in forms("LO", b"St. 4 Mary", tag=0x0008_0080)
+
+
+@pytest.mark.parametrize("tag", [0x0018_700A, 0x0010_1050, 0x0040_0512, 0x0040_0551, 0x0012_0040, 0x3008_0105])
+def test_ids_of_parts_and_specimens_are_looked_for(tag: int) -> None:
+    assert (Kind.CODE, "x 4711") in forms("LO", b"X-4711", tag=tag)
+
+
+def test_a_machines_id_without_a_digit_is_a_word_and_not_looked_for() -> None:
+    assert forms("SH", b"DETECTOR", tag=0x0018_700A) == set()
+
+
+def test_a_mislabelled_name_is_looked_for_as_what_it_is_too() -> None:
+    found = forms("PN", "Иванов^Пётр".encode(), charset=("ISO_IR 100",))
+
+    assert {(Kind.NAME_PART, "иванов"), (Kind.NAME_PART, "пётр")} <= found

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from deid.needles import Kind, Needles, first_in, words
+from deid.needles import Kind, Needles, first_in, make_date_needle, words
 
 
 def lies(kind: Kind, identifier: str, text: str, codec: str = "utf-8") -> bool:
@@ -87,3 +87,19 @@ def test_needles_show_and_pickle_nothing() -> None:
     assert "oe" not in repr(next(iter(needles)))
     with pytest.raises(TypeError):
         pickle.dumps(needles)
+
+
+def test_a_date_is_found_only_beside_its_year() -> None:
+    needles = Needles()
+    needles.update([make_date_needle("5 March 1950", "March", "1950")])
+
+    assert first_in(needles.possible_in(b"since 5-MARCH-1950"), "since 5-MARCH-1950") is not None
+    assert not needles.possible_in(b"since 5 March 1951")
+
+
+def test_a_name_is_found_in_encodings_that_nobody_declared() -> None:
+    needles = Needles()
+    needles.add(Kind.NAME_PART, "Иванов", ("iso8859_5",))
+
+    for codec in ("utf-8", "iso8859_5", "utf-16-le", "utf-16-be"):
+        assert needles.possible_in("снимок Иванов".encode(codec))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 
@@ -192,3 +194,71 @@ def test_extended_offsets_follow_the_new_lengths() -> None:
 def test_fragments_that_belong_to_no_frame_are_refused() -> None:
     with pytest.raises(Refused):
         rebuild_pixel_data(image(Fragments(b"", [BARE, b"\0\0", b"\1\1"]), frames=2), JPEG)
+
+
+@pytest.mark.parametrize("code", [0x02, 0xBF, 0xC8, 0xF0, 0xF7, 0xF8, 0xFD])
+def test_segments_that_no_decoder_needs_go(code: int) -> None:
+    assert strip_jpeg(b"\xff\xd8" + segment(code, b"\x01JANE DOE") + BARE[2:]) == BARE
+
+
+def test_presets_of_jpeg_ls_stay_and_unknown_extensions_go() -> None:
+    preset, unknown = segment(0xF8, b"\x01" + bytes(10)), segment(0xF8, b"\x7fJANE DOE")
+
+    assert strip_jpeg(b"\xff\xd8" + preset + unknown + BARE[2:], is_ls=True) == b"\xff\xd8" + preset + BARE[2:]
+
+
+def test_marker_segments_that_jpeg_2000_doesnt_know_go() -> None:
+    unknown = b"\xff\x70\x00\x0aJANE DOE"
+
+    assert strip_jpeg2000(codestream(unknown)) == codestream()
+    assert strip_jpeg2000(codestream(unknown), is_part_2=True) == codestream(unknown)
+
+
+@pytest.mark.parametrize("number", ["100", "102", "107", "110", "112"])
+def test_streams_whose_end_only_a_decoder_knows_are_refused(number: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        rebuild_pixel_data(image(Fragments(b"", [b"\0\0"])), transfer_syntax(f"1.2.840.10008.1.2.4.{number}"))
+
+    assert refusal.value.reason is Reason.PIXELS_NOT_CLEANABLE
+
+
+def deflated(data: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return deflater.compress(data) + deflater.flush()
+
+
+def test_uncompressed_and_deflated_frames_are_the_frame_alone() -> None:
+    pixels = np.arange(16, dtype="<u2").tobytes()
+    for uid, write in (("1.2.840.10008.1.2.1.98", bytes), ("1.2.840.10008.1.2.8.1", deflated)):
+        for frame in (write(pixels), write(pixels) + b"JANE DOE", write(pixels + b"JANE DOE")):
+            data_set = image(Fragments(b"", [frame]))
+            rebuild_pixel_data(data_set, transfer_syntax(uid))
+            value = data_set.elements[PIXEL_DATA].value
+
+            assert isinstance(value, Fragments)
+            assert b"".join(map(bytes, value.items)) in {write(pixels), write(pixels) + b"\0"}
+
+
+def test_pixels_that_nothing_describes_are_refused() -> None:
+    data_set = image(bytes(32))
+    del data_set.elements[0x0028_0010]
+
+    with pytest.raises(Refused):
+        rebuild_pixel_data(data_set, EXPLICIT)
+
+
+def test_pixels_in_items_are_cut_too_and_dropped_if_nothing_describes_them() -> None:
+    described, bare = image(bytes(32) + b"JANE DOE"), DataSet({PIXEL_DATA: Element(PIXEL_DATA, "OW", b"JANE DOE")})
+    data_set = DataSet({0x0008_2218: Element(0x0008_2218, "SQ", [described, bare])})
+    rebuild_pixel_data(data_set, EXPLICIT)
+
+    assert described.elements[PIXEL_DATA].value == bytes(32)
+    assert PIXEL_DATA not in bare.elements
+
+
+def test_offset_tables_without_fragments_go() -> None:
+    data_set = image(bytes(32))
+    data_set.elements[EXTENDED_OFFSET_TABLE] = Element(EXTENDED_OFFSET_TABLE, "OV", b"JANE DOE")
+    rebuild_pixel_data(data_set, EXPLICIT)
+
+    assert EXTENDED_OFFSET_TABLE not in data_set.elements

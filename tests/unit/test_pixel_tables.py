@@ -47,15 +47,13 @@ def test_a_table_of_65536_entries_is_described_by_0() -> None:
 
 
 def test_a_segmented_palette_ends_where_its_entries_do() -> None:
-    described = (0x0028_1101, "US", struct.pack("<3H", 12, 0, 16))
     discrete, linear = struct.pack("<4H", 0, 2, 7, 9), struct.pack("<3H", 1, 6, 100)
-    indirect = struct.pack("<4H", 2, 1, 8, 0)  # one segment, the one 8 bytes from the start, again
-    segments = discrete + linear + indirect[:2] + struct.pack("<3H", 2, 0, 0)
+    indirect = struct.pack("<4H", 2, 1, 8, 0)  # the one segment that starts at byte 8, once more
+    for entries, segments in ((2, discrete), (8, discrete + linear), (14, discrete + linear + indirect)):
+        described = (0x0028_1101, "US", struct.pack("<3H", entries, 0, 16))
 
-    assert trimmed(0x0028_1221, described, (0x0028_1221, "OW", discrete + linear + indirect + b"JANE")) is not None
-    assert trimmed(0x0028_1221, described, (0x0028_1221, "OW", discrete + b"JANE DOE")) is None
-    exact = trimmed(0x0028_1221, (0x0028_1101, "US", struct.pack("<3H", 8, 0, 16)), (0x0028_1221, "OW", segments))
-    assert exact == discrete + linear
+        assert trimmed(0x0028_1221, described, (0x0028_1221, "OW", segments + b"JANE DOE")) == segments
+        assert trimmed(0x0028_1221, described, (0x0028_1221, "OW", segments[:-2])) is None
 
 
 def test_a_waveform_has_the_samples_of_its_channels() -> None:
@@ -72,8 +70,9 @@ def test_a_colour_profile_keeps_its_numbers_and_loses_its_words() -> None:
 
     assert clean is not None
     assert int.from_bytes(clean[:4]) == len(clean)
-    assert b"opyright" in PROFILE
-    assert b"opyright" not in clean
+    assert value_of(PROFILE, b"cprt")[16:] not in clean
+    assert value_of(PROFILE, b"desc")[16:] not in clean
+    assert b"lcms" not in clean
     for signature in (b"rXYZ", b"rTRC", b"wtpt"):
         assert value_of(clean, signature) == value_of(PROFILE, signature)
     assert strip_icc(clean) == clean

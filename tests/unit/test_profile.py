@@ -366,6 +366,7 @@ def test_profile_is_read_with_its_overrides(tmp_path: Path) -> None:
         """options = ["retain_uids"]
         text = "rules"
         allow_list = true
+        character_set = "utf-8"
         [overrides]
         PatientSex = "K"
         '(0029,"ACME",10)' = "K"
@@ -381,6 +382,7 @@ def test_profile_is_read_with_its_overrides(tmp_path: Path) -> None:
         sop_classes={CT: {"PN": "D"}},
         text="rules",
         allow_list=True,
+        character_set="utf-8",
     )
 
 
@@ -389,7 +391,7 @@ def test_profile_is_read_with_its_overrides(tmp_path: Path) -> None:
     [
         (
             'option = ["retain_uids"]',
-            "unknown key 'option'; allowed: name, description, options, text, allow_list, overrides",
+            "unknown key 'option'; allowed: name, description, options, text, allow_list, character_set, overrides",
         ),
         ('options = "retain_uids"', "options must be a list"),
         ("options = [1]", "must be text"),
@@ -397,6 +399,8 @@ def test_profile_is_read_with_its_overrides(tmp_path: Path) -> None:
         ('overrides = ["PatientSex"]', "overrides must be a dict"),
         ("name = 3", "name must be a str"),
         ('allow_list = "yes"', "allow_list must be a bool"),
+        ('character_set = "latin-1"', "character_set = 'latin-1'; allowed: source, utf-8"),
+        ("character_set = true", "character_set must be a str"),
         ('text = "spacy"', "text = 'spacy'; allowed: ner, rules"),
         ("[sop_class.CTImage.overrides]", r"sop_class.CTImage is no storage SOP Class; allowed: a keyword"),
         ('[sop_class."1.2.3".overrides]', r"sop_class.1.2.3 is no storage SOP Class; allowed: a keyword"),

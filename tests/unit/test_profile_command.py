@@ -163,6 +163,18 @@ def test_an_allow_list_says_that_the_iod_decides(capsys: pytest.CaptureFixture[s
     assert "not in the IOD" in "\n".join(said(capsys, "show", "strict", "--sop-class", "CTImageStorage"))
 
 
+def test_the_character_set_of_the_output_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "utf8.toml").write_text('name = "utf8"\ncharacter_set = "utf-8"\n')
+    assert any("UTF-8" in line for line in said(capsys, "show", "utf8.toml"))
+    assert not any("UTF-8" in line for line in said(capsys, "show", "basic"))
+    assert values(capsys, "show", "utf8.toml")["character_set"] == "utf-8"
+    found = [line.split() for line in said(capsys, "diff", "basic", "utf8.toml")]
+    assert ["character_set", "source", "utf-8"] in found
+
+
 def test_overrides_are_seen_in_the_table_and_listed(own: str, capsys: pytest.CaptureFixture[str]) -> None:
     found = said(capsys, "show", own)
     assert row(found, "StudyDescription")[14:] == ["K", "K", "K", "K", "K", "override"]

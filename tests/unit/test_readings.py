@@ -34,7 +34,9 @@ def test_a_disguised_name_is_seen(written: bytes) -> None:
     assert first_in_disguise(list(needles), written) is not None
 
 
-@pytest.mark.parametrize("text", [b"Smithersonian Institution", b"HEAD FIRST SUPINE", b"1.2.840.10008.1.2.1", b"", b"\0\0"])
+@pytest.mark.parametrize(
+    "text", [b"Smithersonian Institution", b"HEAD FIRST SUPINE", b"1.2.840.10008.1.2.1", b"", b"\0\0"]
+)
 def test_a_plain_text_is_no_disguise(text: bytes) -> None:
     needles = Needles()
     needles.add(Kind.NAME_PART, "Smithers")

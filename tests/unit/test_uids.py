@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from pydicom.uid import UID
+from pydicom.uid import UID, UID_dictionary
 
 from deid.elements.uids import is_well_known, map_ui_value, map_uid, new_uid
+from deid.standard import known_sop_classes
 
 KEY = b"k" * 32
 
@@ -58,3 +59,17 @@ def test_padding_and_multiplicity_make_no_difference() -> None:
 
 def test_text_in_a_ui_value_does_not_survive() -> None:
     assert b"DOE" not in map_ui_value(KEY, b"DOE^JANE")
+
+
+@pytest.mark.parametrize(
+    "uid",
+    ["1.2.840.10008.5.1.4.195.003.15.7", "1.2.840.10008.5.1.4.1.1.1950.3.5", "1.2.840.10008.5.1.4.123.456.789.12"],
+)
+def test_arcs_that_could_hold_a_number_of_a_patient_are_not_the_standards(uid: str) -> None:
+    assert not is_well_known(uid)
+
+
+def test_every_storage_class_and_what_makers_published_is_well_known() -> None:
+    assert all(map(is_well_known, known_sop_classes()))
+    assert all(map(is_well_known, UID_dictionary))
+    assert is_well_known("1.3.12.2.1107.5.9.1")

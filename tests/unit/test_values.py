@@ -77,7 +77,14 @@ def test_a_text_where_none_can_be_goes(tag: int, vr: str, value: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("tag", "vr"),
-    [(ROWS, "LT"), (ROWS, "OB"), (REAL_WORLD_SLOPE, "UT"), (INSTANCE_NUMBER, "OW"), (MANUFACTURER, "US"), (0x0028_0009, "SH")],
+    [
+        (ROWS, "LT"),
+        (ROWS, "OB"),
+        (REAL_WORLD_SLOPE, "UT"),
+        (INSTANCE_NUMBER, "OW"),
+        (MANUFACTURER, "US"),
+        (0x0028_0009, "SH"),
+    ],
 )
 def test_a_value_of_another_kind_of_vr_goes(tag: int, vr: str) -> None:
     assert kept(tag, vr, b"Jane Doe") is None
@@ -90,7 +97,11 @@ def test_what_comes_after_the_end_of_a_value_is_cut() -> None:
     assert kept(INSTANCE_NUMBER, "IS", b"7\\4711") == b"7"
     assert kept(PIXEL_SPACING, "DS", b"1\\2\\4711") == b"1\\2"
     assert kept(ROWS, "US", b"\x10\0Jane Doe") == b"\x10\0"
-    assert kept(REAL_WORLD_SLOPE, "FD", bytes(8) + b"Jane Doe") == bytes(8)
+
+
+def test_numbers_long_enough_to_be_a_word_go_with_what_comes_after_them() -> None:
+    assert kept(REAL_WORLD_SLOPE, "FD", b"Jane Doe of Leed") is None
+    assert kept(REAL_WORLD_SLOPE, "FD", bytes(8)) == bytes(8)
 
 
 def test_a_backslash_within_a_character_is_no_end() -> None:
@@ -132,7 +143,9 @@ def test_contours_too_long_for_their_vr_are_held_to_it_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("vr", ["DS", "IS", "CS", "AE", "UI", "TM", "DA", "DT", "UR"])
-@pytest.mark.parametrize("value", [b" " * 60_000 + b"?", b"1" * 60_000 + b"?", b"\\" * 60_000 + b"?", b"1 " * 30_000 + b"?"])
+@pytest.mark.parametrize(
+    "value", [b" " * 60_000 + b"?", b"1" * 60_000 + b"?", b"\\" * 60_000 + b"?", b"1 " * 30_000 + b"?"]
+)
 def test_a_hostile_value_takes_no_time(vr: str, value: bytes) -> None:
     start = time.process_time()
     fitted(Element(0x0009_1001, vr, value), ())
