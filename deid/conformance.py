@@ -346,9 +346,9 @@ def _character_sets(profiles: Sequence[Profile]) -> Iterator[str]:
     yield ""
     chosen = ", ".join(f"`{profile.name}`" for profile in profiles if profile.character_set == "utf-8") or "none"
     yield from _prose(
-        'Written: each text in the character set that it came in, or, if the profile says `character_set = "utf-8"`, all '
-        f"in UTF-8 (ISO_IR 192); of these profiles {chosen} does. A text that is in neither its character set nor UTF-8 "
-        "is not kept."
+        "Written: each text in the character set that it came in, or, if the profile says "
+        f'`character_set = "utf-8"`, all in UTF-8 (ISO_IR 192); of these profiles {chosen} does. A text that is in '
+        "neither its character set nor UTF-8 is not kept."
     )
 
 

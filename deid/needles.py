@@ -49,6 +49,8 @@ class Needle:
     guard
         bytes that are present too wherever one of many needles is, so that one look is enough for all of them; empty
         for none
+    is_number
+        whether the probe is a short number, which new UIDs hold by chance: only where no digit adjoins it is it a word
     """
 
     kind: Kind
@@ -57,6 +59,7 @@ class Needle:
     elsewhere: tuple[bytes, ...] = ()
     is_told_by_bytes: bool = False
     guard: bytes = b""
+    is_number: bool = False
 
     def __repr__(self) -> str:
         """Say what it is, never which."""
@@ -94,7 +97,8 @@ def make_needle(kind: Kind, text: str, codecs: Iterable[str]) -> Needle | None:
     form = " ".join(found).casefold()
     told_by_bytes = _is_told_by_bytes(kind, form, probes)
     guard = b"" if told_by_bytes or not text.isascii() else _longest_beside(probe, found)
-    return Needle(kind, form, probes, tuple(set(elsewhere).difference(probes)), told_by_bytes, guard)
+    is_number = kind is Kind.CODE and probe.isascii() and probe.isdigit() and not told_by_bytes
+    return Needle(kind, form, probes, tuple(set(elsewhere).difference(probes)), told_by_bytes, guard, is_number)
 
 
 def _longest_beside(probe: str, found: list[str]) -> bytes:
@@ -174,13 +178,28 @@ class Needles:
                 continue
             told_by_bytes = needle.is_told_by_bytes
             for probe in needle.probes:
-                if probe in lowered or (told_by_bytes and probe in undone):
+                if needle.is_number:
+                    if _stands_alone(probe, lowered):
+                        found.append(needle)
+                        break
+                elif probe in lowered or (told_by_bytes and probe in undone):
                     found.append(needle)
                     break
             else:
                 if needle.elsewhere and _any_in(needle.elsewhere, lowered):
                     found.append(needle)
         return found
+
+
+def _stands_alone(number: bytes, data: bytes) -> bool:
+    """Tell whether a number is somewhere in `data` with no digit before or after it."""
+    at = data.find(number)
+    while at >= 0:
+        end = at + len(number)
+        if not (data[at - 1 : at].isdigit() or data[end : end + 1].isdigit()):
+            return True
+        at = data.find(number, at + 1)
+    return False
 
 
 def _any_in(probes: tuple[bytes, ...], data: bytes) -> bool:

@@ -17,6 +17,7 @@ from deid.elements.private import block_of, block_of_creator, creator_name, disc
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.reader import read_data_set, read_part10
 from deid.encoding.syntax import transfer_syntax
+from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.text import decode_lenient
 from deid.engine import deidentify, explain
 from deid.errors import Refused
@@ -228,7 +229,8 @@ def _creator(element: Element, creators: dict[int, str]) -> str:
 
 
 def _added(element: Element, owner: DataSet) -> Row:
-    return Row((element.tag,), (), element.vr, ADDED, "added", _MARKS_SOURCE, after=_shown(element, owner))
+    source = "character_set utf-8" if element.tag == SPECIFIC_CHARACTER_SET else _MARKS_SOURCE
+    return Row((element.tag,), (), element.vr, ADDED, "added", source, after=_shown(element, owner))
 
 
 def _result(before: Element, after: Element | None, action: str, pseudonym: bytes) -> str:

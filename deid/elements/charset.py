@@ -63,7 +63,7 @@ def in_utf8(data_set: DataSet) -> Recoded:
     if declared is not None and _is_utf8_term(declared):
         elements[SPECIFIC_CHARACTER_SET] = declared
         recoder.declarations.remove(0)
-    elif recoder.declarations or recoder.texts:
+    elif recoder.declarations or recoder.is_beyond_ascii:
         elements[SPECIFIC_CHARACTER_SET] = Element(SPECIFIC_CHARACTER_SET, "CS", UTF8[0].encode("ascii"))
     out.elements = dict(sorted(elements.items()))
     return Recoded(out, tuple(recoder.texts), tuple(recoder.declarations))
@@ -75,22 +75,28 @@ def _is_utf8_term(element: Element) -> bool:
 
 @dataclass(slots=True)
 class _Recoder:
-    """One walk over a Data Set; what it changes, as in `Recoded`."""
+    """One walk over a Data Set; what it changes, as in `Recoded`.
+
+    Attributes
+    ----------
+    is_beyond_ascii
+        whether a text needs Specific Character Set to be declared, though none may have been left
+    """
 
     texts: list[tuple[DataSet, Element]] = field(default_factory=list)
     declarations: list[int] = field(default_factory=list)
+    is_beyond_ascii: bool = False
 
     def data_set(self, source: DataSet, parent: int) -> DataSet:
         """Return a Data Set or Item in UTF-8, without Specific Character Set."""
         elements = dict(source.elements)
         if elements.pop(SPECIFIC_CHARACTER_SET, None) is not None:
             self.declarations.append(parent)
-        is_utf8 = encodings(source.charset) == ("utf_8",)
         for tag, element in elements.items():
             value = element.value
             if isinstance(value, list):
                 elements[tag] = Element(tag, element.vr, [self.data_set(item, tag) for item in value])
-            elif not is_utf8 and not isinstance(value, Fragments) and element.vr in _LOOKED_AT_VRS:
+            elif not isinstance(value, Fragments) and element.vr in _LOOKED_AT_VRS:
                 elements[tag] = self._text(element, bytes(value), source)
         return DataSet(elements, UTF8)
 
@@ -99,6 +105,9 @@ class _Recoder:
             return element
         vr = element.vr if element.vr != "UN" else public_vr(element.tag) or "UN"
         if vr not in BY_CHARSET_VRS:
+            return element
+        self.is_beyond_ascii = True
+        if encodings(owner.charset) == ("utf_8",):
             return element
         text = _decoded(Element(element.tag, vr, value), owner.charset)
         self.texts.append((owner, Element(element.tag, vr, value)))

@@ -225,6 +225,8 @@ def _readable(text: bytes, form: _Form, charset: tuple[str, ...]) -> bytes | Non
         decoded = decode(text, form.vr, charset)
     except Refused:
         return _utf8(text, form)
+    if "\x1b" in decoded:
+        return None  # an escape sequence in a repertoire that has none: the label is wrong
     if not form.most or decoded.count("\\") < form.most:
         return text
     try:

@@ -89,7 +89,7 @@ def deid_node(folder: Path) -> Iterator[System]:
 
 @contextlib.contextmanager
 def orthanc(folder: Path) -> Iterator[System]:
-    """Run Orthanc: a stable study → anonymize → store → delete, as jobs; no compression, no plug-ins; fsync as by default."""
+    """Run Orthanc: a stable study → anonymize → store → delete, as jobs; no plug-ins; fsync by default."""
     archive, script = folder / "archive", folder / "forward.lua"
     port, http = free_port(), free_port()
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from deid.encoding.reader import Limits, read_data_set
 from deid.encoding.text import decode, encode
 from deid.encoding.writer import write_data_set
 from deid.engine import Instance, deidentify
-from deid.errors import Reason, Refused
+from deid.errors import Refused
 from deid.keys import Keys
 from deid.profile import Profile
 
@@ -109,9 +109,9 @@ def texts_of(data_set: DataSet, path: tuple[int, ...] = ()) -> Iterator[tuple[tu
                 yield from texts_of(item, (*path, tag, number))
         elif element.vr in VRS:
             try:
-                text = decode(element.value, element.vr, data_set.charset)  # type: ignore[arg-type]  # a leaf
+                text = decode(element.value, element.vr, data_set.charset)
             except Refused:
-                text = decode(element.value, element.vr, UTF8)  # type: ignore[arg-type]
+                text = decode(element.value, element.vr, UTF8)
             yield (*path, tag), text.rstrip(" \0")
 
 
@@ -134,12 +134,9 @@ def test_utf8_output_has_the_texts_of_the_output_in_the_source_s_character_sets(
         source.elements[tag] = Element(tag, "UI", uid)
     instance = Instance(syntax, b"".join(write_data_set(DataSet(dict(sorted(source.elements.items()))), syntax)))
     before = output(instance, CONTEXTS[0])
-    try:
-        after = output(instance, CONTEXTS[1])
-    except Refused as refused:
-        assert refused.reason is Reason.UNDECODABLE_TEXT
-        assert any("\x1b" in text for _, text in texts_of(before))  # an escape where there are no code extensions
+    if any("\x1b" in text for _, text in texts_of(before)):  # an escape where there are no code extensions
         return
+    after = output(instance, CONTEXTS[1])
 
     texts = dict(texts_of(after))
     assert {**texts, (0x0012_0063,): ""} == {**dict(texts_of(before)), (0x0012_0063,): ""}

@@ -78,7 +78,7 @@ class Witness:
         if not _is_valid(vr, new) or new[8:] != old[8:]:
             return False
         self.shifts.add((_day(new) - _day(old)).days)
-        return True
+        return len(self.shifts) == 1 and 0 not in self.shifts
 
 
 @dataclass(slots=True)
@@ -137,24 +137,24 @@ class Comparison:
         return True
 
     def _is_met(self, expected: Outcome, node: Node, out: Dataset, depth: int) -> bool:
-        if expected is Outcome.REMOVED:
-            return node.tag not in out
-        if node.tag not in out:
-            return False
+        if expected is Outcome.REMOVED or node.tag not in out:
+            return expected is Outcome.REMOVED and node.tag not in out
         if isinstance(node.value, list):
             return self._sequence_is_met(expected, node, out, depth)
-        old, new = node.value, _bytes(out, node.tag)
+        return self._leaf_is_met(expected, node.vr, node.value, _bytes(out, node.tag))
+
+    def _leaf_is_met(self, expected: Outcome, vr: str, old: bytes, new: bytes) -> bool:
         if expected in {Outcome.KEPT, Outcome.CLEANED} and self.planted and PATIENT_ID.encode("ascii") in old:
             return _is_cleaned(old, new) if expected is Outcome.CLEANED else SECRETS[0] not in new
         if expected is Outcome.MAPPED:
             return self.witness.maps(old, new)
         if expected is Outcome.SHIFTED:
-            return self.witness.shifted(node.vr, old, new)
+            return self.witness.shifted(vr, old, new)
         return {
             Outcome.EMPTIED: new == b"",
             Outcome.PSEUDONYM: _PSEUDONYM.fullmatch(new) is not None,
-            Outcome.DUMMY: new not in {b"", old} and _is_valid(node.vr, new),
-            Outcome.AGE: new == (_OLDEST if old >= _OLDEST else old),
+            Outcome.DUMMY: new not in {b"", old} and _is_valid(vr, new),
+            Outcome.AGE: new == min(old, _OLDEST),
             Outcome.KEPT: new == old,
             Outcome.CLEANED: new == old,
         }[expected]

@@ -1,4 +1,4 @@
-"""Data Sets that hold every attribute of Table E.1-1, encoded here so that neither writer nor dictionary is relied on."""
+"""Data Sets that hold every attribute of Table E.1-1, encoded here: neither writer nor dictionary is relied on."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ _COLUMNS = {
 }
 _CELLS = {"K": "K", "C": "C", "keep": "K"}  # any other word of theirs says how something is cleaned
 
-# PS3.15 Table E.1-1a for each Type: "X unless D is required to maintain IOD conformance (Type 3 versus Type 1)" and so on.
-# What the IOD demands goes before X alone, too: a dummy says no more than an absent attribute, and the instance stays
-# valid. X/Z/U* replaces whatever the Type, so that references resolve.
+# PS3.15 Table E.1-1a for each Type: "X unless D is required to maintain IOD conformance (Type 3 versus Type 1)" and so
+# on. Two choices of this project are in it. X alone, too, gives way to what the IOD demands: a dummy says no more than
+# an absent attribute, and the instance stays valid. X/Z/U* replaces UIDs whatever the Type: references resolve.
 _BY_TYPE: Mapping[str, Mapping[str | None, str]] = {
     "D": dict.fromkeys(("1", "1C", "2", "2C", "3", None), "D"),
     "U": dict.fromkeys(("1", "1C", "2", "2C", "3", None), "U"),
@@ -70,6 +70,7 @@ _BY_TYPE: Mapping[str, Mapping[str | None, str]] = {
     "X/D": {"1": "D", "1C": "D", "2": "D", "2C": "D", "3": "X", None: "X"},
     "X/Z/D": {"1": "D", "1C": "D", "2": "Z", "2C": "Z", "3": "X", None: "X"},
 }
+_COPIED = ("keyword", "vr", "basic", "options")
 _STRICTEST_FIRST = ("1", "1C", "2", "2C", "3")
 
 TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
@@ -117,8 +118,7 @@ class Row:
 def rows() -> tuple[Row, ...]:
     """Return the rows of the project's own copy."""
     return tuple(
-        Row(int(raw["tag"], 16), int(raw.get("mask", "FFFFFFFF"), 16), raw["keyword"], raw["vr"], raw["basic"],
-            raw["options"])  # fmt: skip
+        Row(tag=int(raw["tag"], 16), mask=int(raw.get("mask", "FFFFFFFF"), 16), **{name: raw[name] for name in _COPIED})
         for raw in _json(_TABLES / "confidentiality.json")["rows"]
     )
 

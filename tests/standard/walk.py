@@ -1,4 +1,4 @@
-"""Each row × each option, pair of options and shipped profile × each depth; then each row × each Type it has."""
+"""Each row with each option, pair of options and shipped profile at each depth; then with each Type that it has."""
 
 from __future__ import annotations
 
@@ -79,9 +79,8 @@ def single_options() -> list[tuple[str, ...]]:
 def pairs() -> list[tuple[str, ...]]:
     """Return each pair of options that may stand together, and all that may."""
     found: list[tuple[str, ...]] = [pair for pair in combinations(table.OPTIONS, 2) if set(pair) != CONTRADICTORY]
-    for left_out in (table.FULL_DATES, table.MODIFIED_DATES):
-        found.append(tuple(option for option in table.OPTIONS if option != left_out))
-    return found
+    all_but = (tuple(o for o in table.OPTIONS if o != left_out) for left_out in sorted(CONTRADICTORY))
+    return [*found, *all_but]
 
 
 def shipped() -> dict[str, Profile]:
@@ -237,7 +236,7 @@ def _private_deviations(nodes: list[Node], out: Dataset, profile: Profile, where
     safe = {material.CREATOR, material.SAFE} if "retain_safe_private" in profile.options else set()
     for depth, (source, item) in enumerate(_levels(nodes, out)):
         expected = safe if any(node.tag == material.SAFE for node in source) else set()
-        got = {int(tag) for tag in item.keys() if tag >> 16 & 1}
+        got = {int(tag) for tag in item.keys() if tag >> 16 & 1}  # noqa: SIM118  a Dataset yields elements
         if got != expected:
             yield Deviation(where, f"private elements, depth {depth}", f"{len(expected)}", f"{len(got)}")
         elif expected and bytes(item.get_item(material.SAFE).value).rstrip(b" ") != material.SAFE_VALUE:

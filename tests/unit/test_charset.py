@@ -41,7 +41,7 @@ KEEP = {
 
 
 def context(setting: str, *options: str, **others: str) -> Context:
-    profile = Profile.from_options("test", options, {} if options else KEEP, character_set=setting, **others)  # type: ignore[arg-type]
+    profile = Profile.from_options("test", options, {} if options else KEEP, character_set=setting, **others)
     return Context(profile, KEYS)
 
 
@@ -76,7 +76,7 @@ def parsed(clean: CleanInstance) -> DataSet:
 def value(owner: DataSet, tag: int, *, padded: bool = False) -> str:
     """Return a text of an output; empty if there is none."""
     found = owner.elements.get(tag)
-    text = bytes(found.value).decode() if found is not None else ""  # type: ignore[arg-type]
+    text = bytes(found.value).decode() if found is not None else ""
     return text if padded else text.strip(" \0")
 
 
@@ -146,7 +146,7 @@ def test_texts_that_stay_in_their_character_set_stay_byte_for_byte(path: Path) -
     after = parsed(cleaned(from_file(path), "source"))
     name = 0x0010_0010
     if name in source.elements:
-        assert bytes(after.elements[name].value) == bytes(source.elements[name].value)  # type: ignore[arg-type]
+        assert bytes(after.elements[name].value) == bytes(source.elements[name].value)
     assert after.charset == source.charset
 
 
@@ -232,7 +232,7 @@ def test_private_texts_that_stay_become_utf8_in_opaque_sequences_too() -> None:
         0x0029_0011: ("LO", b"AGFA\xae"),
         0x0029_1110: ("SH", b"\xb5m"),
     }
-    after = parsed(cleaned(instance(data_set(block, "ISO_IR 100"))))  # type: ignore[arg-type]
+    after = parsed(cleaned(instance(data_set(block, "ISO_IR 100"))))
     assert [value(after, tag) for tag in (0x0029_1010, 0x0029_0011, 0x0029_1110)] == ["Schädel", "AGFA®", "µm"]
     assert value(items(after, 0x0029_1011)[0], MEANING) == "Körper"
 
@@ -240,8 +240,16 @@ def test_private_texts_that_stay_become_utf8_in_opaque_sequences_too() -> None:
 def test_a_text_too_long_for_its_vr_is_recoded_as_unknown_and_bytes_are_not() -> None:
     text, raw = b"\xe9" * 70_000, b"\xe9\xff"
     after = recoded({TAG_OF["LT"]: ("UN", text), 0x0009_1001: ("UN", raw), 0x0042_0011: ("OB", raw)}, "ISO_IR 100")
-    assert bytes(after.elements[TAG_OF["LT"]].value).decode() == "é" * 70_000  # type: ignore[arg-type]
+    assert bytes(after.elements[TAG_OF["LT"]].value).decode() == "é" * 70_000
     assert [after.elements[tag].value for tag in (0x0009_1001, 0x0042_0011)] == [raw, raw]
+
+
+def test_utf8_is_declared_though_the_profile_removes_the_declarations() -> None:
+    own = Profile.from_options("test", (), KEEP | {"SpecificCharacterSet": "X"}, character_set="utf-8")
+    item = data_set({MEANING: ("LO", "é".encode())}, "ISO_IR 192")
+    for elements, charset in (({MEANING: ("LO", "é".encode())}, "ISO_IR 192"), ({SEQUENCE: ("SQ", [item])}, "")):
+        after = parsed(deidentify(instance(data_set(elements, charset)), Context(own, KEYS)).clean)
+        assert value(after, CHARSET) == "ISO_IR 192"
 
 
 # What must not change
@@ -251,7 +259,7 @@ def test_a_text_too_long_for_its_vr_is_recoded_as_unknown_and_bytes_are_not() ->
 def test_what_is_ascii_stays_byte_for_byte(declared: str) -> None:
     item = data_set({MEANING: ("LO", b"Head \\ 1 ")})
     elements = {MEANING: ("LO", b"plain"), TAG_OF["UT"]: ("UT", b"a\r\nb  "), SEQUENCE: ("SQ", [item])}
-    source = instance(data_set(elements, declared))  # type: ignore[arg-type]
+    source = instance(data_set(elements, declared))
     before, after = (parsed(cleaned(source, setting)) for setting in SETTINGS)
 
     assert value(after, CHARSET) == ("ISO_IR 192" if declared else "")
@@ -262,8 +270,8 @@ def test_what_is_ascii_stays_byte_for_byte(declared: str) -> None:
 
 def test_what_is_utf8_stays_byte_for_byte() -> None:
     elements = {MEANING: ("LO", "Łódź \0".encode()), SEQUENCE: ("SQ", [data_set({MEANING: ("LO", b"\xe7\x8e\x8b")})])}
-    items(data_set(elements), SEQUENCE)[0].charset = UTF8  # type: ignore[arg-type]
-    source = instance(data_set(elements, "ISO_IR 192"))  # type: ignore[arg-type]
+    items(data_set(elements), SEQUENCE)[0].charset = UTF8
+    source = instance(data_set(elements, "ISO_IR 192"))
     assert cleaned(source).chunks == cleaned(source, "source").chunks
 
 
@@ -337,7 +345,7 @@ PATIENT = {0x0010_0010: ("PN", b"M\xfcller-\xd6tker^Karl"), 0x0010_0020: ("LO", 
 
 def test_a_name_in_another_encoding_is_seen_before_the_text_is_encoded_anew() -> None:
     disguised = data_set({MEANING: ("LO", "scan of Müller".encode())}, "ISO_IR 100")
-    found = harvest(data_set(PATIENT, "ISO_IR 100"), lambda tag, vr, parent: False)  # type: ignore[arg-type]
+    found = harvest(data_set(PATIENT, "ISO_IR 100"), lambda tag, vr, parent: False)
     with pytest.raises(Refused) as refused:
         verify_texts(in_utf8(disguised).texts, found)
     assert refused.value.reason is Reason.IDENTIFIER_LEFT
@@ -347,7 +355,7 @@ def test_a_name_in_another_encoding_is_seen_before_the_text_is_encoded_anew() ->
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_a_disguised_name_in_a_text_that_was_cleaned_is_refused(setting: str) -> None:
     text = "2019-03-01: scan of Müller, 24.12.2018".encode()
-    source = instance(data_set({**PATIENT, 0x0008_1030: ("LO", text)}, "ISO_IR 100"))  # type: ignore[arg-type]
+    source = instance(data_set({**PATIENT, 0x0008_1030: ("LO", text)}, "ISO_IR 100"))
     by_rules = context(setting, "clean_descriptors", "retain_long_modified_dates", text="rules")
     with pytest.raises(Refused) as refused:
         deidentify(source, by_rules)
@@ -356,7 +364,7 @@ def test_a_disguised_name_in_a_text_that_was_cleaned_is_refused(setting: str) ->
 
 def test_a_name_is_cleaned_from_a_text_and_the_rest_is_utf8() -> None:
     text = "Übersicht Schädel, Hr. Müller".encode("latin-1")
-    source = instance(data_set({**PATIENT, 0x0008_1030: ("LO", text)}, "ISO_IR 100"))  # type: ignore[arg-type]
+    source = instance(data_set({**PATIENT, 0x0008_1030: ("LO", text)}, "ISO_IR 100"))
     after = parsed(deidentify(source, context("utf-8", "clean_descriptors", text="rules")).clean)
     assert value(after, 0x0008_1030).startswith("Übersicht Schädel")
     assert "ller" not in value(after, 0x0008_1030)

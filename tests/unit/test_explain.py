@@ -16,7 +16,7 @@ from deid.context import Context
 from deid.encoding.element import Element
 from deid.errors import Refused
 from deid.keys import Keys
-from deid.profile import load_profile
+from deid.profile import Profile, load_profile
 from node.cli import main
 from node.explain import Row, _replacement, explanation, is_known_creator, place_text
 from node.settings import shipped_config
@@ -84,6 +84,21 @@ def test_every_element_has_tag_vr_action_result_source_and_keyword(
     assert found["Rows"][2:4] == ["K", "kept"]
     assert found["PatientIdentityRemoved"][2:4] == ["+", "added"]
     assert found["DeidentificationMethodCodeSequence"][2:4] == ["+", "added"]
+
+
+def test_the_character_set_that_the_profile_asks_for_is_said_to_be_added_or_another() -> None:
+    profile = Profile.from_options("test", [], {"ImageComments": "K"}, character_set="utf-8")
+    ds = ct(STUDY, 0)
+    ds.SpecificCharacterSet, ds.ImageComments = "ISO_IR 100", "Schädel"
+    found = {row.place: row for row in explanation(to_bytes(ds), Context(profile, KEYS)).rows}
+    declared, text = found["(0008,0005)"], found["(0020,4000)"]
+    assert (declared.action, declared.result, declared.source) == ("K", "rebuilt", "character_set utf-8")
+    assert (declared.before, declared.after) == ("ISO_IR 100", "ISO_IR 192")
+    assert (text.result, text.before, text.after) == ("rebuilt", "Schädel", "Schädel")
+
+    data = to_bytes(ds).replace(b"\x08\0\x05\0CS\x0a\0ISO_IR 100", b"").replace(b"Sch\xe4del", "Schöde".encode())
+    added = next(row for row in explanation(data, Context(profile, KEYS)).rows if row.place == "(0008,0005)")
+    assert (added.result, added.source, added.after) == ("added", "character_set utf-8", "ISO_IR 192")
 
 
 def test_columns_begin_where_their_names_do(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
