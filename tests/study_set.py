@@ -1,14 +1,12 @@
 """A patient's instances that refer to one another: images, radiotherapy, segments, reports, selections; two studies.
 
-`links` follows each reference and says whether it arrives. `python -m tests.study_set PROFILE OUT FILE…` cleans files in
-the order given, as one process of several would.
+`python -m tests.study_set PROFILE OUT FILE…` cleans files in the order given, as one process of several would.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +24,9 @@ UID_ROOT = b"1.2.826.0.1.3680043.8.498."
 """Under which all UIDs of the set are; no output has one."""
 
 SLICES = 3
+PRIVATE_CREATOR, PRIVATE_REFERENCE = "GEMS_PARM_01", 0x88
+"""A private UID that TCIA's knowledge base says to replace."""
+
 PRIOR = replace(STUDY, number=2)
 _CT, _SEG, _SR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.88.33"
 _STRUCTURES, _PLAN, _DOSE = (f"1.2.840.10008.5.1.4.1.1.481.{number}" for number in (3, 5, 2))
@@ -36,9 +37,9 @@ _IDENTITY = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
 
 def study_set() -> dict[str, FileDataset]:
     """Return the instances by what they are."""
-    made = {f"ct{seed}": factories.ct(STUDY, seed) for seed in range(SLICES)}
+    made = {f"ct{seed}": slice_of(STUDY, seed) for seed in range(SLICES)}
     made |= {
-        "prior": factories.ct(PRIOR, 0),
+        "prior": slice_of(PRIOR, 0),
         "structures": objects.rt_structure_set(STUDY, slices=SLICES),
         "plan": rt_plan(),
         "dose": rt_dose(),
@@ -58,6 +59,16 @@ def series_uid(sop_class: str, series: int, study: Study = STUDY) -> str:
 
 def instance_uid(sop_class: str, series: int, study: Study = STUDY) -> str:
     return uid(sop_class, study.uid, series, 0)
+
+
+def slice_of(study: Study, seed: int) -> FileDataset:
+    """Return a CT Image that names the first slice of its series, its own study, and that slice in text and private."""
+    ds = factories.ct(study, seed)
+    ds.ImageComments = f"planned on {ct_uid(study, 0)}"
+    ds.private_block(0x0043, PRIVATE_CREATOR, create=True).add_new(PRIVATE_REFERENCE, "UI", ct_uid(study, 0))
+    ds.ReferencedImageSequence[0].ReferencedSOPInstanceUID = ct_uid(study, 0)
+    ds.ReferencedStudySequence[0].ReferencedSOPInstanceUID = study.uid
+    return ds
 
 
 def rt_plan() -> FileDataset:
@@ -165,7 +176,9 @@ def segmentation() -> FileDataset:
     """Return a Segmentation of the CT that also names an image of the prior study; its segment can be tracked."""
     ds = objects.segmentation(STUDY)
     update(ds.SegmentSequence[0], TrackingID="nodule 1", TrackingUID=uid("tracking"))
-    ds.StudiesContainingOtherReferencedInstancesSequence = [_evidence(PRIOR, _CT, 2, [ct_uid(PRIOR, 0)])]
+    ds.StudiesContainingOtherReferencedInstancesSequence = [
+        item(StudyInstanceUID=PRIOR.uid, ReferencedSeriesSequence=[_instances(PRIOR, [ct_uid(PRIOR, 0)])])
+    ]
     groups = ds.PerFrameFunctionalGroupsSequence[0]
     groups.DerivationImageSequence[0].SourceImageSequence.append(
         update(
@@ -190,9 +203,7 @@ def report() -> FileDataset:
             ContentSequence=[
                 _uid_reference("HAS OBS CONTEXT", code("112040", "DCM", "Tracking Unique Identifier"), uid("tracking")),
                 _content("IMAGE", code("121191", "DCM", "Referenced Segment"), ReferencedSOPSequence=[segment]),
-                _uid_reference(
-                    "CONTAINS", code("121232", "DCM", "Source series for segmentation"), series_uid(_CT, 2)
-                ),
+                _uid_reference("CONTAINS", code("121232", "DCM", "Source series for segmentation"), series_uid(_CT, 2)),
                 _content(
                     "SCOORD3D",
                     code("111030", "DCM", "Image Region"),
@@ -249,6 +260,7 @@ def registration() -> FileDataset:
         ds,
         FrameOfReferenceUID=STUDY.frame_of_reference_uid,
         PositionReferenceIndicator="",
+        Laterality="",
         ContentLabel="REGISTRATION",
         ContentDescription="",
         ContentCreatorName="",
@@ -319,112 +331,6 @@ def _instances(study: Study, instances: list[str]) -> Dataset:
         SeriesInstanceUID=series_uid(_CT, 2, study),
         ReferencedInstanceSequence=[reference(_CT, one) for one in instances],
     )
-
-
-# Following references
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Link:
-    """A reference: the instance it is in, the keywords and item numbers that lead to it, and whether it arrives."""
-
-    instance: str
-    path: tuple[str | int, ...]
-    arrives: bool
-
-
-@dataclass(slots=True)
-class _Index:
-    """What can be referred to."""
-
-    instances: dict[str, Dataset] = field(default_factory=dict)
-    series: dict[str, str] = field(default_factory=dict)
-    frames: set[str] = field(default_factory=set)
-    tracked: set[str] = field(default_factory=set)
-
-
-def links(made: Mapping[str, Dataset]) -> list[Link]:
-    """Follow each reference in a set of instances, in the order of instance and place."""
-    index = _Index()
-    for ds in made.values():
-        index.instances[str(ds.SOPInstanceUID)] = ds
-        index.series[str(ds.SeriesInstanceUID)] = str(ds.StudyInstanceUID)
-        index.frames.add(str(ds.get("FrameOfReferenceUID", "")))
-        index.tracked |= {str(segment.get("TrackingUID", "")) for segment in ds.get("SegmentSequence", [])}
-    return sorted(
-        Link(name, path, arrives) for name, ds in made.items() for path, arrives in _links(ds, ds, (), (), index)
-    )
-
-
-def _links(
-    ds: Dataset, top: Dataset, path: tuple[str | int, ...], above: tuple[Dataset, ...], index: _Index
-) -> Iterator[tuple[tuple[str | int, ...], bool]]:
-    for element in ds:
-        here = (*path, element.keyword)
-        if element.VR == "SQ":
-            for number, one in enumerate(element.value):
-                yield from _links(one, top, (*here, number), (*above, ds), index)
-        elif above and element.VR == "UI" and element.keyword in _ARRIVES:
-            yield here, _ARRIVES[element.keyword](str(element.value), ds, top, above, index)
-
-
-def _to_instance(value: str, owner: Dataset, top: Dataset, above: tuple[Dataset, ...], index: _Index) -> bool:
-    """Arrive if class, Series, Study, frame and segment that are named around it are those of the instance."""
-    del top
-    target = index.instances.get(value)
-    if target is None:  # the RT Structure Set names a study as if it were an instance (PS3.3 Section C.8.8.5)
-        return owner.get("ReferencedSOPClassUID") == "1.2.840.10008.3.1.2.3.1" and value in index.series.values()
-    named = {"ReferencedSOPClassUID": "SOPClassUID"}
-    holders = [one for one in (*above[1:], owner) if one.get("SOPInstanceUID") is None]
-    for keyword in ("SeriesInstanceUID", "StudyInstanceUID"):
-        nearest = next((one for one in reversed(holders) if keyword in one), None)
-        if nearest is not None and nearest[keyword].value != target[keyword].value:
-            return False
-    frame = owner.get("ReferencedFrameNumber")
-    segment = owner.get("ReferencedSegmentNumber")
-    return (
-        all(owner[theirs].value == target[its].value for theirs, its in named.items())
-        and (frame is None or int(frame) <= int(target.NumberOfFrames))
-        and (segment is None or int(segment) in {one.SegmentNumber for one in target.SegmentSequence})
-    )
-
-
-def _to_series(value: str, owner: Dataset, top: Dataset, above: tuple[Dataset, ...], index: _Index) -> bool:
-    del owner, top
-    study = next((str(one.StudyInstanceUID) for one in reversed(above[1:]) if "StudyInstanceUID" in one), None)
-    return value in index.series and study in {None, index.series[value]}
-
-
-def _to_study(value: str, owner: Dataset, top: Dataset, above: tuple[Dataset, ...], index: _Index) -> bool:
-    del owner, top, above
-    return value in index.series.values()
-
-
-def _to_frame(value: str, owner: Dataset, top: Dataset, above: tuple[Dataset, ...], index: _Index) -> bool:
-    del owner, top, above
-    return value in index.frames
-
-
-def _to_dimension(value: str, owner: Dataset, top: Dataset, above: tuple[Dataset, ...], index: _Index) -> bool:
-    del owner, above, index
-    return value in {str(one.DimensionOrganizationUID) for one in top.DimensionOrganizationSequence}
-
-
-def _to_named(value: str, owner: Dataset, top: Dataset, above: tuple[Dataset, ...], index: _Index) -> bool:
-    """Arrive at what a UIDREF content item names: a tracked segment or a Series."""
-    del owner, top, above
-    return value in index.tracked or value in index.series
-
-
-_ARRIVES = {
-    "ReferencedSOPInstanceUID": _to_instance,
-    "SeriesInstanceUID": _to_series,
-    "StudyInstanceUID": _to_study,
-    "FrameOfReferenceUID": _to_frame,
-    "ReferencedFrameOfReferenceUID": _to_frame,
-    "DimensionOrganizationUID": _to_dimension,
-    "UID": _to_named,
-}
 
 
 def main(profile: str, out: str, *files: str) -> None:

@@ -41,6 +41,9 @@ def _made() -> Iterator[Dataset]:
         yield make(first)
     yield factories.us(first, 1, compression="rle")
     yield objects.structured_report(first, 1, depth=12)
+    cut = factories.ct(first, 99)
+    cut.PixelData = cut.PixelData[:1000]  # what a broken transfer leaves: for quarantine
+    yield cut
     for patient in PATIENTS:
         for number in (2, 3):
             study = replace(Study(patient), number=number)
