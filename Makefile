@@ -5,11 +5,13 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 N      ?= 200
+SEED   ?= 1
+COUNT  ?= 10000
 DEBIAN_PACKAGES := dcmtk dicom3tools orthanc strace
 DEBIAN_COMMANDS := storescu dciodvfy Orthanc strace
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian test lint types imports unit demo run bench corpus crash lock clean
+.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak header-exam lock clean
 
 help:
 	@echo "make demo     node, archive and senders on this machine: a table of before and after"
@@ -18,6 +20,8 @@ help:
 	@echo "make bench    instances/s, CPU and memory beside DCMTK and Orthanc"
 	@echo "make corpus   every file of ../shared/corpus through the node, leaks and validity checked"
 	@echo "make crash    kill -9 of random roles under load, N=$(N) times"
+	@echo "make leak     sentinels in every hiding place of an instance: does one survive? SEED=$(SEED) COUNT=$(COUNT)"
+	@echo "make header-exam  a de-identification exam with an answer key; PEERS=1 for other tools on it. SEED=$(SEED)"
 	@echo "make clean    remove the environment, builds and caches (never var/, a spool)"
 
 setup: $(STAMP)
@@ -76,6 +80,12 @@ corpus: setup debian
 
 crash: setup
 	@$(BIN)/python -m tests.acceptance.crash --kills $(N)
+
+leak: setup
+	@$(BIN)/python -m tests.leak --seed $(SEED) --count $(COUNT)
+
+header-exam: setup
+	@$(BIN)/python -m tests.benchmarks.header_exam --seed $(SEED) $(if $(PEERS),--peers)
 
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
