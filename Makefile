@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := dcmtk dicom3tools orthanc strace
 DEBIAN_COMMANDS := storescu dciodvfy Orthanc strace
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak header-exam lock clean
+.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak e11 preserved header-exam lock clean
 
 help:
 	@echo "make demo     node, archive and senders on this machine: a table of before and after"
@@ -21,6 +21,8 @@ help:
 	@echo "make corpus   every file of ../shared/corpus through the node, leaks and validity checked"
 	@echo "make crash    kill -9 of random roles under load, N=$(N) times"
 	@echo "make leak     sentinels in every hiding place of an instance: does one survive? SEED=$(SEED) COUNT=$(COUNT)"
+	@echo "make e11      every row of PS3.15 Table E.1-1, with every option, at every depth"
+	@echo "make preserved  every file of ../shared/corpus: is what the profile keeps still the same?"
 	@echo "make header-exam  a de-identification exam with an answer key; PEERS=1 for other tools on it. SEED=$(SEED)"
 	@echo "make clean    remove the environment, builds and caches (never var/, a spool)"
 
@@ -83,6 +85,12 @@ crash: setup
 
 leak: setup
 	@$(BIN)/python -m tests.leak --seed $(SEED) --count $(COUNT)
+
+e11: setup
+	@$(BIN)/python -m tests.standard
+
+preserved: setup debian
+	@$(BIN)/python -m tests.preserved
 
 header-exam: setup
 	@$(BIN)/python -m tests.benchmarks.header_exam --seed $(SEED) $(if $(PEERS),--peers)

@@ -9,6 +9,7 @@ with 0 and a word if the corpus or DCMTK is absent.
 from __future__ import annotations
 
 import argparse
+import struct
 import tempfile
 import time
 import warnings
@@ -16,6 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -29,10 +31,10 @@ from deid.context import Context
 from deid.engine import Instance, deidentify
 from deid.errors import Refused
 from deid.keys import Keys
-from deid.profile import load_profile
+from deid.profile import Profile, load_profile
 from tests import corpus
 from tests.network import ROOT, dcmtk, missing
-from tests.standard.table import row_of
+from tests.standard.table import MODIFIED_DATES, row_of
 
 PROFILES = ("longitudinal", "tcia-header")
 _PRIVATE_STAYS = _CHARACTERISTICS_STAY = frozenset({"tcia-header"})
@@ -172,11 +174,11 @@ def leaves(ds: Dataset, path: Path_ = ()) -> Iterator[Leaf]:
             for number, one in enumerate(items):
                 yield from leaves(one, (*here, number))
             continue
-        value = raw.value if isinstance(raw.value, bytes) else b""
+        value = struct.pack("<H", raw.value) if isinstance(raw.value, int) else raw.value or b""
         if tag.is_private_creator:
             creators[tag.group << 8 | tag.element] = value.decode("latin-1").strip(" \0")
         kind, creator = _kind(tag, raw.VR, creators)
-        if kind and value.strip(b" \0"):
+        if kind and value.strip(b" "):
             yield Leaf(kind, here, value, creator)
 
 
@@ -203,38 +205,70 @@ def _items(ds: Dataset, tag: Any) -> Sequence[Dataset] | None:
     return element.value if element.VR == "SQ" else None
 
 
-def compare(before: Dataset, after: Dataset, profile: str, where: str, tally: Tally) -> None:
+def compare(before: Dataset, after: Dataset, profile: Profile, where: str, tally: Tally) -> None:
     """Hold the values of an output against those of its source."""
+    options = profile.options
     new = {leaf.path: leaf for leaf in leaves(after)}
     dates: list[tuple[Leaf, bytes]] = []
     for leaf in leaves(before):
         counts = tally.counts[leaf.kind]
         found = new.get(leaf.path)
-        if profile not in KEPT_BY.get(leaf.kind, {profile}):
+        if profile.name not in KEPT_BY.get(leaf.kind, {profile.name}):
             counts.removed += 1
-        elif found is None and _is_within_what_goes(leaf.path, after):
+        elif _is_within_what_goes(leaf.path, after, options):
             counts.with_sequence += 1
+        elif _is_no_number(leaf):
+            counts.removed += 1
         elif leaf.kind == "dates":
-            dates += [] if found is None else [(leaf, found.value)]
-            counts.removed += found is None
+            if not _is_kept_date(leaf):
+                counts.removed += 1
+            else:
+                dates.append((leaf, b"" if found is None else found.value))
         elif leaf.kind == "frame of reference":
             _link_frame(leaf, found, where, tally)
         else:
-            is_same = found is not None and found.value.rstrip(b" \0") == leaf.value.rstrip(b" \0")
+            is_same = found is not None and _unpadded(found.value) == _unpadded(leaf.value)
             tally.note(leaf.kind, is_same=is_same, where=f"{where} {_show(leaf)}")
-            tally.creators[leaf.creator] += bool(leaf.creator)
+            if leaf.creator:
+                tally.creators[leaf.creator] += 1
     _compare_dates(dates, where, tally)
     _compare_pixels(before, after, where, tally)
 
 
-def _is_within_what_goes(path: Path_, after: Dataset) -> bool:
-    """Tell whether a Sequence around the value has gone by a row of Table E.1-1, or as a private one."""
+def _is_within_what_goes(path: Path_, after: Dataset, options: frozenset[str]) -> bool:
+    """Tell whether a Sequence around the value goes, or is filled with dummies, by its row or as a private one."""
     here: Any = after
-    for tag, number in zip(path[:-1:2], path[1::2], strict=False):
-        if tag not in here or len(_items(here, pydicom.tag.Tag(tag)) or ()) <= number:
-            return bool(tag >> 16 & 1) or row_of(tag) is not None
-        here = (_items(here, pydicom.tag.Tag(tag)) or ())[number]
+    for tag, number in zip(path[:-1:2], path[1::2], strict=True):
+        row = row_of(tag)
+        if row is not None and row.basic != "X/Z/U*" and options.isdisjoint(row.options):
+            return True
+        items = _items(here, pydicom.tag.Tag(tag)) if tag in here else None
+        if items is None or len(items) <= number:
+            return bool(tag >> 16 & 1)
+        here = items[number]
     return False
+
+
+def _is_no_number(leaf: Leaf) -> bool:
+    """Tell whether a decimal or integer string isn't one; nothing says what it means."""
+    tag = leaf.path[-1]
+    if leaf.creator or not dictionary_has_tag(tag) or dictionary_VR(tag) not in {"DS", "IS"}:
+        return False
+    try:
+        [float(part) for part in leaf.value.strip(b" \0").split(b"\\") if part.strip()]
+    except ValueError:
+        return True
+    return False
+
+
+def _unpadded(value: bytes) -> bytes:
+    return value.rstrip(b" \0") or value
+
+
+def _is_kept_date(leaf: Leaf) -> bool:
+    """Tell whether a date can be read and the options for dates reach it."""
+    row = row_of(leaf.path[-1])
+    return (row is None or MODIFIED_DATES in row.options) and None not in map(_day, leaf.value.split(b"\\"))
 
 
 def _link_frame(leaf: Leaf, found: Leaf | None, where: str, tally: Tally) -> None:
@@ -253,29 +287,25 @@ def _compare_dates(dates: list[tuple[Leaf, bytes]], where: str, tally: Tally) ->
     """Compare the days between each date and the first of the instance, and the times of day in date-times."""
     first: int | None = None
     for leaf, new in dates:
-        for old_part, new_part in zip(leaf.value.split(b"\\"), new.split(b"\\"), strict=False):
-            days = _days_between(old_part, new_part)
-            if days is None:
-                continue
-            first = days if first is None else first
-            is_same = days == first and old_part.replace(b".", b"", 2)[8:] == new_part.replace(b".", b"", 2)[8:]
-            tally.note("dates", is_same=is_same or _is_dummy(new_part), where=f"{where} {_show(leaf)}")
+        old_parts, new_parts = leaf.value.split(b"\\"), new.split(b"\\")
+        shifts = [
+            (now - then).days if then is not None and now is not None else None
+            for then, now in zip_longest(map(_day, old_parts), map(_day, new_parts))
+        ]
+        first = shifts[0] if first is None else first
+        rests = [[part.strip(b" \0").replace(b".", b"", 2)[8:] for part in parts] for parts in (old_parts, new_parts)]
+        is_same = None not in shifts and set(shifts) == {first} and rests[0] == rests[1]
+        tally.note("dates", is_same=is_same, where=f"{where} {_show(leaf)}")
 
 
-def _is_dummy(value: bytes) -> bool:
-    """Tell whether a date couldn't be read, and the IOD demands one."""
-    return value.startswith(b"20000101")
-
-
-def _days_between(old: bytes, new: bytes) -> int | None:
-    days = [part.strip(b" \0").replace(b".", b"")[:8] for part in (old, new)]
-    if not all(len(day) == 8 and day.isdigit() for day in days):
+def _day(value: bytes) -> date | None:
+    text = value.strip(b" \0").replace(b".", b"")[:8]
+    if len(text) != 8 or not text.isdigit():
         return None
     try:
-        then, now = (date(int(day[:4]), int(day[4:6]), int(day[6:])) for day in days)
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
         return None
-    return (now - then).days
 
 
 def _compare_pixels(before: Dataset, after: Dataset, where: str, tally: Tally) -> None:
@@ -313,7 +343,9 @@ def _show(leaf: Leaf) -> str:
 
 def run(profile: str, sources: Sequence[corpus.Source], folder: Path) -> Tally:
     """Clean all sources with one profile and hold the outputs against them."""
-    context = Context(load_profile(ROOT / "config" / "profiles" / f"{profile}.toml"), Keys.from_secret(bytes(range(32))))
+    context = Context(
+        load_profile(ROOT / "config" / "profiles" / f"{profile}.toml"), Keys.from_secret(bytes(range(32)))
+    )
     tally = Tally()
     written: dict[Path, str] = {}
     for number, source in enumerate(sources):
@@ -332,7 +364,7 @@ def run(profile: str, sources: Sequence[corpus.Source], folder: Path) -> Tally:
         except Exception as error:  # noqa: BLE001 -- whatever pydicom raises
             tally.unreadable.append(f"pydicom: {where}: {type(error).__name__}")
             continue
-        compare(pydicom.dcmread(source.path), after, profile, where, tally)
+        compare(pydicom.dcmread(source.path), after, context.profile, where, tally)
     tally.outputs = len(written)
     tally.unreadable += [f"dcmdump: {written[path]}" for path in _unread_by_dcmtk(list(written))]
     return tally

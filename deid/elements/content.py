@@ -232,9 +232,9 @@ def _observed_at(element: Element, owner: DataSet, treatment: Treatment, how: Co
 
 
 def _uid(element: Element, owner: DataSet, treatment: Treatment, how: ContentRules) -> Element | None:
-    del owner
-    is_kept = "retain_uids" in how.options or (treatment is Treatment.DEVICE and how.keeps(treatment))
-    if is_kept and element.vr == "UI":
+    """Map a UID, a device observer's too: the row of UID (0040,A124) knows no option but Retain UIDs."""
+    del owner, treatment
+    if "retain_uids" in how.options and element.vr == "UI":
         return element
     value = bytes(element.value) if isinstance(element.value, bytes | memoryview) else b""
     return Element(element.tag, "UI", map_ui_value(how.uid_key, value))

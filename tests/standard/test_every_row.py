@@ -58,7 +58,7 @@ def test_every_row_with_each_shipped_profile_at_each_depth(seen: Tally, capsys: 
 def test_every_row_with_each_type_that_an_iod_gives_it(seen: Tally, capsys: pytest.CaptureFixture[str]) -> None:
     part = Tally()
     walk.walk_all_types(part)
-    settle(seen, part, f"{len(part.types)} rows with their Types in {len(walk.typed())} SOP Classes", capsys)
+    settle(seen, part, f"{len(part.types)} pairs of row and Type in {len(walk.typed())} SOP Classes", capsys)
     assert {type_ for _, type_ in part.types} >= {"1", "1C", "2", "2C", "3"}
 
 
