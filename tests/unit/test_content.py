@@ -186,10 +186,14 @@ def test_what_an_option_keeps_is_a_dummy_without_it(name: tuple[str, str, str]) 
     assert one("TEXT", name, replace(HOW, options=ALL_KEPT), TextValue="SN 0815").TextValue == "SN 0815"
 
 
-def test_device_observer_uid_stays_with_the_device_and_else_is_mapped() -> None:
+@pytest.mark.parametrize(
+    ("options", "is_kept"), [(ALL_KEPT - {"retain_uids"}, False), (frozenset({"retain_uids"}), True)]
+)
+def test_device_observer_uid_is_mapped_as_any_uid(options: frozenset[str], is_kept: bool) -> None:
     name = ("121012", "DCM", "Device Observer UID")
-    assert map_uid(KEY, "1.2.3.4") == one("UIDREF", name, UID="1.2.3.4").UID
-    assert one("UIDREF", name, replace(HOW, options=ALL_KEPT), UID="1.2.3.4").UID == "1.2.3.4"
+    new = "1.2.3.4" if is_kept else map_uid(KEY, "1.2.3.4")
+    found = one("UIDREF", name, replace(HOW, options=options), UID="1.2.3.4").UID
+    assert found == new
 
 
 AGE = ("121033", "DCM", "Subject Age")
