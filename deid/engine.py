@@ -24,7 +24,7 @@ from deid.elements.pseudonyms import (
     subject_of,
     value_text,
 )
-from deid.elements.uids import map_uid
+from deid.elements.uids import map_uid, new_uid
 from deid.encoding.element import Buffer, DataSet
 from deid.encoding.reader import read_data_set
 from deid.encoding.syntax import transfer_syntax
@@ -39,6 +39,7 @@ from deid.profile import Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
 from deid.text import TextRules, clean_text
+from deid.text.documents import clean_document
 from deid.verify import Outgoing, verify, verify_texts
 
 __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
@@ -159,6 +160,7 @@ def _clean_elements(work: _Work) -> None:
         options=work.context.profile.options,
         shift_in_texts=_shift_in_texts(work),
         clean_text=_text_step(work),
+        clean_document=_document_step(work),
         findings=work.findings,
     )
     clean = cleaner.clean(work.source)
@@ -183,6 +185,18 @@ def _text_step(work: _Work) -> Callable[[str], str] | None:
     map_text_uid = str if "retain_uids" in work.context.profile.options else partial(map_uid, uid_key)
     rules = TextRules(work.identifiers.needles, work.identifiers.dates, map_text_uid, _shift_in_texts(work))
     return cache(lambda text: clean_text(text, rules).text)
+
+
+def _document_step(work: _Work) -> Callable[[str, Buffer], bytes] | None:
+    """Return what cleans an encapsulated document, where an override wants that instead of Table E.1-1's dummy."""
+    if work.rules.text != "rules":
+        return None
+    key, needles = work.context.keys.uid, work.identifiers.needles
+
+    def rename(name: str) -> str:
+        return f"name-{new_uid(key, name).rpartition('.')[2][:12]}"
+
+    return lambda mime, data: clean_document(mime, data, needles, rename)
 
 
 def _rebuild_pixels(work: _Work) -> None:

@@ -27,7 +27,7 @@ from deid.elements.private import (
 from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient, value_text
 from deid.elements.uids import map_ui_value
 from deid.elements.values import fitted, stand_in
-from deid.encoding.element import DataSet, Element, Fragments
+from deid.encoding.element import Buffer, DataSet, Element, Fragments
 from deid.encoding.limits import Limits
 from deid.encoding.tags import show
 from deid.errors import Reason, Refused
@@ -40,6 +40,8 @@ from deid.standard.beyond import UIDS_OF_NO_INSTANCE
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
 _FIRST_OVERLAY_GROUP, _LAST_OVERLAY_GROUP = 0x6000, 0x60FF
 _OVERLAY_DATA = 0x3000
+ENCAPSULATED_DOCUMENT = 0x0042_0011
+_MIME_TYPE_OF_ENCAPSULATED_DOCUMENT = 0x0042_0012
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class Cleaner:
         as `shift_days`, but None where dates in texts go, and 0 where they stay
     clean_text
         what the text step makes of a text; None if there is no such step
+    clean_document
+        what it makes of an encapsulated document of a MIME type
     counts
         elements per action
     findings
@@ -81,6 +85,7 @@ class Cleaner:
     options: frozenset[str] = frozenset()
     shift_in_texts: int | None = None
     clean_text: Callable[[str], str] | None = None
+    clean_document: Callable[[str, Buffer], bytes] | None = None
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] | None = None
     _kept_texts: list[tuple[DataSet, Element, Action]] = field(default_factory=list)
@@ -249,6 +254,8 @@ class Cleaner:
             return element
         if isinstance(element.value, list):
             cleaned = self._clean_sequence(element, rule, owner, path)
+        elif element.tag == ENCAPSULATED_DOCUMENT and self.clean_document is not None:
+            cleaned = self._cleaned_document(element, owner)
         else:
             cleaned = self._cleaned_by_form(element) or self._cleaned_text(element, rule, owner)
         if cleaned is not None:
@@ -263,6 +270,14 @@ class Cleaner:
         if element.tag in CONTENT_TAGS and self.clean_text is not None:
             return clean_content(element, owner, self._content_rules(self.clean_text, path))
         return None
+
+    def _cleaned_document(self, element: Element, owner: DataSet) -> Element | None:
+        """Return a document without what identifies; what can't be looked through refuses the instance."""
+        assert self.clean_document is not None  # noqa: S101  the caller has looked
+        if not isinstance(element.value, bytes | memoryview):
+            return None
+        mime = value_text(owner, _MIME_TYPE_OF_ENCAPSULATED_DOCUMENT)
+        return Element(element.tag, element.vr, self.clean_document(mime, element.value))
 
     def _cleaned_by_form(self, element: Element) -> Element | None:
         """Return a value whose VR or tag says how it is cleaned; None if it can't be read, or is of no such kind."""

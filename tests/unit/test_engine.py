@@ -270,3 +270,41 @@ def test_attributes_of_signatures_and_directories_go_wherever_they_stand() -> No
     out = clean(ds)
 
     assert not {"StorageMediaFileSetID", "FileSetID", "MACIDNumber", "MACParametersSequence"} & set(out.dir())
+
+
+RULES = Context(
+    Profile.from_options("rules", ("clean_descriptors",), {"EncapsulatedDocument": "C"}, text="rules"), KEYS
+)
+ENCAPSULATED_CDA = "1.2.840.10008.5.1.4.1.1.104.2"
+ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+ENCAPSULATED_STL = "1.2.840.10008.5.1.4.1.1.104.3"
+
+
+def test_encapsulated_document_is_a_dummy_unless_an_override_wants_it_cleaned() -> None:
+    ds = make(
+        SOPClassUID=ENCAPSULATED_CDA, MIMETypeOfEncapsulatedDocument="text/xml", EncapsulatedDocument=b"<a>liver</a>"
+    )
+
+    assert clean(ds).EncapsulatedDocument == bytes(2)
+    assert clean(ds, RULES).EncapsulatedDocument == b"<a>liver</a>"
+
+
+@pytest.mark.parametrize(
+    ("sop_class", "mime", "document", "reason"),
+    [
+        (ENCAPSULATED_CDA, "text/xml", b"<a>Jane Doe</a>\0", Reason.IDENTIFIER_LEFT),
+        (ENCAPSULATED_PDF, "application/pdf", b"%PDF-1.4 Jane Doe\0", Reason.STEP_UNAVAILABLE),
+    ],
+)
+def test_document_that_may_identify_is_refused(sop_class: str, mime: str, document: bytes, reason: Reason) -> None:
+    with pytest.raises(Refused) as refused:
+        clean(make(SOPClassUID=sop_class, MIMETypeOfEncapsulatedDocument=mime, EncapsulatedDocument=document), RULES)
+    assert refused.value.reason is reason
+
+
+def test_header_and_attribute_bytes_of_a_model_go() -> None:
+    triangle = bytes(range(48)) + b"JD"
+    document = b"scan of Jane Doe".ljust(80) + (1).to_bytes(4, "little") + triangle
+    ds = make(SOPClassUID=ENCAPSULATED_STL, MIMETypeOfEncapsulatedDocument="model/stl", EncapsulatedDocument=document)
+
+    assert clean(ds, RULES).EncapsulatedDocument == bytes(80) + document[80:84] + triangle[:48] + bytes(2)
