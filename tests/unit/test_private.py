@@ -665,3 +665,12 @@ def value_of(ds: Dataset, creator: str, group: int, number: int) -> object:
     except KeyError:
         return None
     return element.value if element.VR != "SQ" else len(element.value)
+
+
+PDF = "1.2.840.10008.5.1.4.1.1.104.1"
+
+
+@pytest.mark.parametrize(("mime", "stays"), [("application/pdf", True), ("application/doe-jane", False)])
+def test_allow_list_keeps_the_mime_types_that_the_standard_enumerates(mime: str, *, stays: bool) -> None:
+    out = clean(make(SOPClassUID=PDF, MIMETypeOfEncapsulatedDocument=mime), STRICT)
+    assert (out.get("MIMETypeOfEncapsulatedDocument") == mime) is stays
