@@ -34,7 +34,7 @@ from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers, harvest
 from deid.identity import check_chosen, shift_of
 from deid.instance import CleanInstance, Instance
-from deid.pixels.frames import rebuild_pixel_data
+from deid.pixels.frames import may_hold_text, rebuild_pixel_data
 from deid.profile import Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
@@ -231,7 +231,8 @@ def _encode_and_verify(work: _Work) -> None:
     written_as = _EXPLICIT_VR_LITTLE_ENDIAN if syntax.deflated else syntax.uid
     head, tail = _split(work.clean)
     header = b"".join(write_data_set(head, written_as))
-    outgoing = Outgoing(header, written_as, tuple(tail.elements.values()), work.patient, work.shift_days)
+    searched = tail.elements.values() if may_hold_text(work.clean, syntax) else ()
+    outgoing = Outgoing(header, written_as, tuple(searched), work.patient, work.shift_days)
     verify(outgoing, work.identifiers, work.context.limits)
     if syntax.deflated:
         work.chunks = write_data_set(work.clean, syntax.uid)

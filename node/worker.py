@@ -40,7 +40,7 @@ __all__ = ["Worker", "clean_job", "run"]
 Outcome: TypeAlias = "Future[CleanedJob | None]"
 Note: TypeAlias = "Callable[[Ledger], None]"
 
-_IN_HAND_PER_PROCESS = 2
+_IN_HAND_PER_PROCESS = 6  # claimed by the half, so that a commit is for several
 _IDLE_POLL_S = 0.05
 _TIDY_EVERY_S = 0.5
 _RECONCILE_EVERY_S = 60.0
@@ -205,8 +205,9 @@ class Worker:
 
     def claim(self) -> None:
         """Hand as many jobs to the processes as keep them busy."""
-        room = _IN_HAND_PER_PROCESS * self.processes - len(self.in_hand)
-        if room < self.processes or time.monotonic() < self.clock.claim_s:
+        most = _IN_HAND_PER_PROCESS * self.processes
+        room = most - len(self.in_hand)
+        if room < most // 2 or time.monotonic() < self.clock.claim_s:
             return
         if not (self.more or self.ledger.changed()):
             return

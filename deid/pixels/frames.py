@@ -29,6 +29,7 @@ _BITS_BY_TAG = {0x7FE0_0008: 32, 0x7FE0_0009: 64}  # Float and Double Float Pixe
 _OFFSET_TABLES = (EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, ENCAPSULATED_TOTAL_LENGTH)
 _OF_PIXELS = frozenset({PIXEL_DATA, *_BITS_BY_TAG, *_OFFSET_TABLES})
 _ITEM_HEADER_BYTES = 8
+_MOST_BITS_WITHOUT_TEXT = 13  # 0x1F is the largest high byte; digits begin at 0x30, letters at 0x41
 _LARGEST_BASIC_OFFSET = 0xFFFFFFFF
 
 _JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 60), *range(60, 67), 70))
@@ -124,6 +125,20 @@ def rebuild_pixel_data(data_set: DataSet, syntax: TransferSyntax) -> None:
     """
     _rebuild_own(data_set, syntax)
     _rebuild_items(data_set, syntax)
+
+
+def may_hold_text(data_set: DataSet, syntax: TransferSyntax) -> bool:
+    """Tell whether rebuilt Pixel Data could read as ASCII text at all.
+
+    Native samples of at most 13 bits in words of 16, their unused bits cleared, have in every second byte nothing that
+    is a letter or a digit.
+    """
+    element = data_set.elements.get(PIXEL_DATA)
+    form = Format.of(data_set, syntax)
+    if element is None or form is None or isinstance(element.value, Fragments):
+        return True
+    has_a_blank_byte = form.bits_stored <= _MOST_BITS_WITHOUT_TEXT and form.high_bit == form.bits_stored - 1
+    return not (has_a_blank_byte and form.bits_allocated == 16)
 
 
 def _rebuild_items(data_set: DataSet, syntax: TransferSyntax) -> None:

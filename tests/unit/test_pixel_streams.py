@@ -10,7 +10,7 @@ import pytest
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.syntax import transfer_syntax
 from deid.errors import Reason, Refused
-from deid.pixels.frames import EXTENDED_OFFSET_TABLE, PIXEL_DATA, rebuild_pixel_data
+from deid.pixels.frames import EXTENDED_OFFSET_TABLE, PIXEL_DATA, may_hold_text, rebuild_pixel_data
 from deid.pixels.jpeg import strip_jpeg
 from deid.pixels.jpeg2000 import strip_jpeg2000
 
@@ -262,3 +262,11 @@ def test_offset_tables_without_fragments_go() -> None:
     rebuild_pixel_data(data_set, EXPLICIT)
 
     assert EXTENDED_OFFSET_TABLE not in data_set.elements
+
+
+@pytest.mark.parametrize(
+    ("bits", "expected"),
+    [({"stored": 12, "high": 11}, False), ({"stored": 16, "high": 15}, True), ({"stored": 12, "high": 15}, True)],
+)
+def test_samples_with_a_blank_byte_can_hold_no_text(bits: dict[str, int], *, expected: bool) -> None:
+    assert may_hold_text(image(bytes(32), **bits), EXPLICIT) is expected

@@ -293,7 +293,7 @@ def test_no_more_is_claimed_than_keeps_the_processes_busy(settings: Settings, sp
     with WorkerPool(1, initializer=prepare, initargs=(settings,)) as pool:
         role = worker.Worker(settings, spool, ledger, pool)
         role.claim()
-        assert ledger.counts()[State.CLEANING] == 2
+        assert ledger.counts()[State.CLEANING] == 6
         role.finish()
     counts = ledger.counts()
     assert counts[State.CLEANING] == 0
