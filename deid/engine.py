@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 
 from deid.actions import Action
 from deid.context import Context
@@ -38,8 +38,9 @@ from deid.pixels.frames import may_hold_text, rebuild_pixel_data
 from deid.profile import Rules
 from deid.report import Finding, Report
 from deid.standard import EDITION, is_known_sop_class
-from deid.text import TextRules, clean_text
+from deid.text import TextRules
 from deid.text.documents import clean_document
+from deid.text.memory import Known, remembering
 from deid.verify import Outgoing, verify, verify_texts
 
 __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
@@ -183,8 +184,8 @@ def _text_step(work: _Work) -> Callable[[str], str] | None:
         return None
     uid_key = work.context.keys.uid
     map_text_uid = str if "retain_uids" in work.context.profile.options else partial(map_uid, uid_key)
-    rules = TextRules(work.identifiers.needles, work.identifiers.dates, map_text_uid, _shift_in_texts(work))
-    return cache(lambda text: clean_text(text, rules).text)
+    needles, dates, shift = work.identifiers.needles, work.identifiers.dates, _shift_in_texts(work)
+    return remembering(lambda: TextRules(needles, dates, map_text_uid, shift), Known(needles, dates, shift, uid_key))
 
 
 def _document_step(work: _Work) -> Callable[[str, Buffer], bytes] | None:

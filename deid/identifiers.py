@@ -16,6 +16,7 @@ from deid.encoding.element import DataSet, Element
 from deid.encoding.text import encodings
 from deid.needles import Kind, Needle, Needles, make_date_needle, make_needle
 from deid.readings import readings
+from deid.standard import confidentiality_row
 
 SHORTEST_NAME_PART = 3
 SHORTEST_CODE = 4
@@ -222,13 +223,28 @@ def harvest(data_set: DataSet, is_kept: Callable[[int, str, int], bool]) -> Iden
         not looked for
     """
     found = Identifiers()
+    devices: list[Needle] = []
+    kept_words: set[str] = set()
     for parent, owner, element in _leaves(data_set, 0):
-        forms_of = _FORMS_BY_VR.get(element.vr) or _FORMS_BY_TAG.get(element.tag)
-        if forms_of is not None and not is_kept(element.tag, element.vr, parent):
-            value = bytes(element.value)  # type: ignore[arg-type]  # a leaf
-            found.needles.update(forms_of(value, element.vr, owner.charset))
-            if element.vr in _DATE_VRS:
+        tag, vr = element.tag, element.vr
+        forms_of = _FORMS_BY_VR.get(vr) or _FORMS_BY_TAG.get(tag)
+        if forms_of is None:
+            continue
+        stays = is_kept(tag, vr, parent)
+        if stays and tag not in _OF_DEVICE_OR_PLACE:
+            continue
+        value = bytes(element.value)  # type: ignore[arg-type]  # a leaf
+        forms = forms_of(value, vr, owner.charset)
+        if stays:
+            kept_words.update(needle.words for needle in forms)
+        elif tag in _OF_DEVICE_OR_PLACE:
+            devices.extend(forms)
+        else:
+            found.needles.update(forms)
+            if vr in _DATE_VRS:
                 found.dates.update(_days_in(value))
+    # A station that the profile lets stay is no secret where a worklist repeats its name.
+    found.needles.update(needle for needle in devices if needle.words not in kept_words)
     return found
 
 
@@ -352,3 +368,9 @@ _FORMS_BY_TAG: dict[int, _FormsOf] = {
     **dict.fromkeys(_NUMBERED, _forms_of_numbers),
     **dict.fromkeys(_PHRASES, _forms_of_phrases),
 }
+_DEVICE_OR_PLACE_OPTIONS = frozenset({"retain_device_identity", "retain_institution_identity"})
+_OF_DEVICE_OR_PLACE = frozenset(
+    tag
+    for tag in _FORMS_BY_TAG
+    if (row := confidentiality_row(tag)) is not None and not _DEVICE_OR_PLACE_OPTIONS.isdisjoint(row.options)
+)

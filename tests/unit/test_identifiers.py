@@ -96,3 +96,20 @@ def test_a_mislabelled_name_is_looked_for_as_what_it_is_too() -> None:
     found = forms("PN", "Иванов^Пётр".encode(), charset=("ISO_IR 100",))
 
     assert {(Kind.NAME_PART, "иванов"), (Kind.NAME_PART, "пётр")} <= found
+
+
+STATION_NAME, SCHEDULED_STATION_NAME, PATIENT_ID = 0x0008_1010, 0x0040_0010, 0x0010_0020
+
+
+def test_a_station_that_may_stay_is_not_looked_for_where_its_name_is_repeated() -> None:
+    values = {STATION_NAME: b"OSTCT02", PATIENT_ID: b"OSTCT02", SCHEDULED_STATION_NAME: b"OSTCT02"}
+    elements = {tag: Element(tag, "SH", value) for tag, value in sorted(values.items())}
+
+    def looked_for(*tags: int, stays: bool) -> set[str]:
+        data_set = DataSet({tag: elements[tag] for tag in sorted(tags)})
+        found = harvest(data_set, lambda tag, vr, parent: stays and tag == STATION_NAME)
+        return {needle.words for needle in found.needles}
+
+    assert looked_for(STATION_NAME, SCHEDULED_STATION_NAME, stays=True) == set()
+    assert looked_for(STATION_NAME, SCHEDULED_STATION_NAME, stays=False) == {"ostct 02"}
+    assert looked_for(STATION_NAME, PATIENT_ID, stays=True) == {"ostct 02"}

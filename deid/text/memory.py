@@ -1,0 +1,77 @@
+"""What became of a text is remembered: the instances of a series repeat their descriptions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeVar
+
+from deid.needles import Kind, Needle
+from deid.text.clean import TextRules, clean_text
+
+_MOST_TEXTS = 8192
+_MOST_CIRCUMSTANCES = 256
+_LONGEST_CHARACTERS = 256
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+_texts: OrderedDict[tuple[str, frozenset[str]], str] = OrderedDict()
+_circumstances: OrderedDict[frozenset[str], frozenset[str]] = OrderedDict()
+
+
+def remembering(rules: Callable[[], TextRules], known: Known) -> Callable[[str], str]:
+    """Return what cleans a text of one instance as `clean_text` does, by memory where it can.
+
+    Parameters
+    ----------
+    rules
+        makes the instance's rules; asked for once, and only if something isn't remembered
+    known
+        all that cleaning goes by, but for UIDs
+    """
+    rules = cache(rules)
+    circumstances = cache(known.as_set)
+
+    def clean(text: str) -> str:
+        # A text without a stop holds no UID; all else that cleaning goes by is in the circumstances.
+        if "." in text or len(text) > _LONGEST_CHARACTERS:
+            return clean_text(text, rules()).text
+        return _recalled(_texts, (text, circumstances()), lambda: clean_text(text, rules()).text, _MOST_TEXTS)
+
+    return clean
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Known:
+    """What the cleaning of a text goes by.
+
+    Attributes
+    ----------
+    needles, dates, shift_days
+        as in `TextRules`
+    secret
+        the key by which UIDs are mapped
+    """
+
+    needles: Iterable[Needle]
+    dates: Collection[str]
+    shift_days: int | None
+    secret: bytes
+
+    def as_set(self) -> frozenset[str]:
+        """Return it as a set that is the same object whenever it is equal, so that comparing it costs nothing."""
+        names = {f"{needle.kind.name} {needle.words}" for needle in self.needles if needle.kind is not Kind.UID}
+        found = frozenset({*names, *self.dates, f"shift {self.shift_days}", self.secret.hex()})
+        return _recalled(_circumstances, found, lambda: found, _MOST_CIRCUMSTANCES)
+
+
+def _recalled(memory: OrderedDict[_Key, _Value], key: _Key, make: Callable[[], _Value], most: int) -> _Value:
+    found = memory.get(key)
+    if found is None:
+        found = memory[key] = make()
+        if len(memory) > most:
+            memory.popitem(last=False)
+    return found
