@@ -34,6 +34,7 @@ from deid.errors import Reason, Refused
 from deid.identifiers import Identifiers, harvest
 from deid.identity import check_chosen, shift_of
 from deid.instance import CleanInstance, Instance
+from deid.needles import LARGEST_SEARCHED_TWICE_BYTES
 from deid.pixels.frames import may_hold_text, rebuild_pixel_data
 from deid.profile import Rules
 from deid.report import Finding, Report
@@ -151,6 +152,16 @@ def _harvest(work: _Work) -> None:
 
 
 def _clean_elements(work: _Work) -> None:
+    """Clean by the rules; known identifiers in kept texts are looked for in the encoded whole, where that will do."""
+    _clean_with(work, redact=not _looks_in_the_whole(work))
+
+
+def _looks_in_the_whole(work: _Work) -> bool:
+    """Tell whether all kept values go out byte for byte, so that what isn't in the whole isn't in any of them."""
+    return work.findings is None and work.context.profile.character_set == "source"
+
+
+def _clean_with(work: _Work, *, redact: bool) -> None:
     cleaner = Cleaner(
         rules=work.rules,
         patient=work.patient,
@@ -164,7 +175,7 @@ def _clean_elements(work: _Work) -> None:
         clean_document=_document_step(work),
         findings=work.findings,
     )
-    clean = cleaner.clean(work.source)
+    clean = cleaner.clean(work.source, redact=redact)
     clean.elements.update((mark.tag, mark) for mark in marks(work.context.profile, EDITION))
     work.clean = DataSet(dict(sorted(clean.elements.items())), clean.charset)
     work.counts = cleaner.counts
@@ -230,15 +241,27 @@ def _encode_and_verify(work: _Work) -> None:
     """Encode what will be sent, and look at those bytes."""
     syntax = transfer_syntax(work.instance.transfer_syntax)
     written_as = _EXPLICIT_VR_LITTLE_ENDIAN if syntax.deflated else syntax.uid
-    head, tail = _split(work.clean)
-    header = b"".join(write_data_set(head, written_as))
+    header, tail = _encoded(work, written_as)
+    candidates = work.identifiers.needles.possible_in(header)
+    is_searched_whole = len(header) <= LARGEST_SEARCHED_TWICE_BYTES
+    if _looks_in_the_whole(work) and (candidates or not is_searched_whole):
+        _clean_with(work, redact=True)
+        _rebuild_pixels(work)
+        header, tail = _encoded(work, written_as)
+        candidates = work.identifiers.needles.possible_in(header)
     searched = tail.elements.values() if may_hold_text(work.clean, syntax) else ()
     outgoing = Outgoing(header, written_as, tuple(searched), work.patient, work.shift_days)
-    verify(outgoing, work.identifiers, work.context.limits)
+    verify(outgoing, work.identifiers, work.context.limits, candidates)
     if syntax.deflated:
         work.chunks = write_data_set(work.clean, syntax.uid)
     else:
         work.chunks = [header, *write_data_set(tail, written_as)]
+
+
+def _encoded(work: _Work, written_as: str) -> tuple[bytes, DataSet]:
+    """Return what comes before the pixels as it will be sent, and the rest."""
+    head, tail = _split(work.clean)
+    return b"".join(write_data_set(head, written_as)), tail
 
 
 def _split(data_set: DataSet) -> tuple[DataSet, DataSet]:

@@ -16,7 +16,7 @@ from deid.readings import PLAUSIBLE_CODECS, undisguised
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
 _FIRST_UNSPACED_SCRIPT = "\u2e80"  # CJK and what follows is written without spaces between words
-_LARGEST_SEARCHED_TWICE_BYTES = 1 << 18
+LARGEST_SEARCHED_TWICE_BYTES = 1 << 18
 SHORTEST_IN_BYTES = 6
 _SHORTEST_NUMBER_IN_BYTES = 9
 
@@ -167,7 +167,7 @@ class Needles:
     def possible_in(self, data: bytes) -> list[Needle]:
         """Return the needles one of whose probes is in `data`, as it is or in disguise."""
         lowered = data.lower()
-        undone = undisguised(data) if len(data) <= _LARGEST_SEARCHED_TWICE_BYTES else b""
+        undone = undisguised(data) if len(data) <= LARGEST_SEARCHED_TWICE_BYTES else b""
         found: list[Needle] = []
         guards: dict[bytes, bool] = {b"": True}
         for needle in self._by_id.values():
@@ -221,7 +221,7 @@ def first_in_bytes(needles: Sequence[Needle], value: bytes) -> Needle | None:
 def first_in_disguise(needles: Sequence[Needle], value: bytes) -> Needle | None:
     """Return the first needle that lies in bytes as UTF-16, with the bytes of words reversed, in hex or base64."""
     wanted = [needle for needle in needles if needle.is_told_by_bytes]
-    if not wanted or len(value) > _LARGEST_SEARCHED_TWICE_BYTES:
+    if not wanted or len(value) > LARGEST_SEARCHED_TWICE_BYTES:
         return None
     return _first_told_by(wanted, undisguised(value))
 

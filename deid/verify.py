@@ -49,15 +49,29 @@ class Outgoing:
     shift_days: int
 
 
-def verify(outgoing: Outgoing, identifiers: Identifiers, limits: Limits) -> None:
+def verify(
+    outgoing: Outgoing, identifiers: Identifiers, limits: Limits, candidates: list[Needle] | None = None
+) -> None:
     """Look for every identifier in everything that will be sent.
+
+    Parameters
+    ----------
+    outgoing
+        what will be sent
+    identifiers
+        of the source
+    limits
+        for reading it again
+    candidates
+        ``identifiers.needles.possible_in(outgoing.header)``, if that is known already
 
     Raises
     ------
     Refused
         If one is found; the detail names the tag and the kind of identifier.
     """
-    candidates = identifiers.needles.possible_in(outgoing.header)
+    if candidates is None:
+        candidates = identifiers.needles.possible_in(outgoing.header)
     if candidates:
         # What has a probe in it is read again from the very bytes, so that a mistake of the writer is seen too.
         data_set = read_data_set(outgoing.header, outgoing.transfer_syntax, limits)

@@ -93,8 +93,15 @@ class Cleaner:
     _blocks: dict[int, tuple[DataSet, dict[int, Action]]] = field(default_factory=dict)
     _finding_of: dict[int, int] = field(default_factory=dict)
 
-    def clean(self, data_set: DataSet) -> DataSet:
+    def clean(self, data_set: DataSet, *, redact: bool = True) -> DataSet:
         """Return the clean counterpart of a top-level Data Set; the argument is not changed.
+
+        Parameters
+        ----------
+        data_set
+            the source
+        redact
+            replace what the table lets stay but holds a known identifier; False if the caller looks for that itself
 
         Raises
         ------
@@ -102,7 +109,8 @@ class Cleaner:
             If an element needs a step that does not exist, or has no dummy.
         """
         out = self._clean_data_set(data_set, 0, ())
-        self._remove_known_identifiers()
+        if redact:
+            self._remove_known_identifiers()
         self._drop_unowned_blocks()
         return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from deid.text.clean import TextRules, clean_text
 _MOST_TEXTS = 8192
 _MOST_CIRCUMSTANCES = 256
 _LONGEST_CHARACTERS = 256
+
+_LIKE_A_UID = re.compile(r"\d\.\d+\.\d")
 
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
@@ -36,8 +39,8 @@ def remembering(rules: Callable[[], TextRules], known: Known) -> Callable[[str],
     circumstances = cache(known.as_set)
 
     def clean(text: str) -> str:
-        # A text without a stop holds no UID; all else that cleaning goes by is in the circumstances.
-        if "." in text or len(text) > _LONGEST_CHARACTERS:
+        # Without two stops between digits it holds no UID but those that the circumstances name with all else.
+        if _LIKE_A_UID.search(text) or len(text) > _LONGEST_CHARACTERS:
             return clean_text(text, rules()).text
         return _recalled(_texts, (text, circumstances()), lambda: clean_text(text, rules()).text, _MOST_TEXTS)
 
@@ -63,7 +66,11 @@ class Known:
 
     def as_set(self) -> frozenset[str]:
         """Return it as a set that is the same object whenever it is equal, so that comparing it costs nothing."""
-        names = {f"{needle.kind.name} {needle.words}" for needle in self.needles if needle.kind is not Kind.UID}
+        names = {
+            f"{needle.kind.name} {needle.words}"
+            for needle in self.needles
+            if needle.kind is not Kind.UID or not _LIKE_A_UID.search(needle.words)
+        }
         found = frozenset({*names, *self.dates, f"shift {self.shift_days}", self.secret.hex()})
         return _recalled(_circumstances, found, lambda: found, _MOST_CIRCUMSTANCES)
 
