@@ -145,6 +145,7 @@ _PHRASES = frozenset(
     }
 )
 _DATE_VRS = frozenset({"DA", "DT"})
+_LETTERS = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset(
     {
         "dr",
@@ -309,8 +310,8 @@ def _forms_of_names(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Ne
 
 def _forms_of_name(group: str) -> Iterator[tuple[Kind, str]]:
     parts = [part for part in _WORDS.findall(group) if part.casefold() not in _TITLES | _EMPTY_WORDS]
-    parts = parts[:MOST_PARTS]
-    alone = {part for part in parts if len(part) >= _shortest_part(part) and not part.isdigit()}
+    parts = [part for part in parts if _could_be_a_name(part)][:MOST_PARTS]
+    alone = {part for part in parts if len(part) >= _shortest_part(part)}
     for part in parts:
         if part in alone:
             yield Kind.NAME_PART, part
@@ -319,6 +320,13 @@ def _forms_of_name(group: str) -> Iterator[tuple[Kind, str]]:
             yield Kind.NAME, "".join(pair)
             if not alone.issuperset(pair):  # else a part alone is found anyway
                 yield Kind.NAME, " ".join(pair)
+
+
+def _could_be_a_name(part: str) -> bool:
+    """Tell a name from a number, and from what bytes of another script look like in Latin letters (B0M3)."""
+    if not any(map(str.isdigit, part)):
+        return True
+    return max(map(len, _LETTERS.findall(part)), default=0) >= SHORTEST_NAME_PART
 
 
 def _shortest_part(part: str) -> int:

@@ -113,3 +113,8 @@ def test_a_station_that_may_stay_is_not_looked_for_where_its_name_is_repeated() 
     assert looked_for(STATION_NAME, SCHEDULED_STATION_NAME, stays=True) == set()
     assert looked_for(STATION_NAME, SCHEDULED_STATION_NAME, stays=False) == {"ostct 02"}
     assert looked_for(STATION_NAME, PATIENT_ID, stays=True) == {"ostct 02"}
+
+
+def test_what_another_script_looks_like_in_latin_letters_is_no_name() -> None:
+    assert not [form for kind, form in forms("PN", b"B0M^86^3ED") if kind is Kind.NAME_PART]
+    assert (Kind.NAME_PART, "smith 2") in forms("PN", b"Smith2^Ann")
