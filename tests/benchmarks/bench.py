@@ -34,7 +34,7 @@ from tests.network import HOST, ROOT, missing, wait_until
 _MAX_CPU_MS_PER_CT = 5.0
 _MIN_ORTHANC_RATIO = 1.5
 _MAX_ENGINE_MS = 2.0
-_TIMEOUT_S = 600
+_TIMEOUT_S = 120
 _WARM_UP = 10
 
 
@@ -210,8 +210,13 @@ def main() -> int:
                 for associations in (1, 4):
                     for name, start in systems.items():
                         place = folder / f"{number}-{kind}-{associations}-{name.split()[0]}"
-                        with start(place) as system:
-                            runs.append(measure(name, system, kind, paths, associations))
+                        try:
+                            with start(place) as system:
+                                runs.append(measure(name, system, kind, paths, associations))
+                        except TimeoutError:
+                            if name == "deid-node":
+                                raise
+                            print(f"\n{name}: not all {kind} arrived over {associations} associations: left out")
                         shutil.rmtree(place)
                         print(".", end="", flush=True)
     finally:

@@ -108,7 +108,7 @@ def orthanc(folder: Path) -> Iterator[System]:
             "UnknownSopClassAccepted": True,
             "DicomModalities": {"archive": ["ARCHIVE", "127.0.0.1", archive_port]},
             "MaximumPduLength": 131072,
-            "StableAge": 1,
+            "StableAge": 2,
             "ConcurrentJobs": 8,
             "StorageCompression": False,
             "SyncStorageArea": True,
@@ -129,7 +129,7 @@ def orthanc(folder: Path) -> Iterator[System]:
             )
         try:
             wait_until(lambda: listens(port), 30, "Orthanc listens")
-            yield System(port, lambda: _family(process.pid), _count(archive), idle_s=1)
+            yield System(port, lambda: _family(process.pid), _count(archive), idle_s=2)
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
