@@ -48,7 +48,7 @@ __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explai
 
 _SOP_CLASS_UID = 0x0008_0016
 _MODALITY = 0x0008_0060
-_FIRST_PIXEL_TAG = 0x7FE0_0000
+_FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE0_0000, 0x7FE0_FFFF
 _PIXEL_DATA_TAGS = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
 _MODALITIES_WITH_FACES = frozenset({"CT", "MR", "PT", "NM"})
 _EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
@@ -241,35 +241,46 @@ def _encode_and_verify(work: _Work) -> None:
     """Encode what will be sent, and look at those bytes."""
     syntax = transfer_syntax(work.instance.transfer_syntax)
     written_as = _EXPLICIT_VR_LITTLE_ENDIAN if syntax.deflated else syntax.uid
-    header, tail = _encoded(work, written_as)
-    candidates = work.identifiers.needles.possible_in(header)
-    is_searched_whole = len(header) <= LARGEST_SEARCHED_TWICE_BYTES
+    encoded = _encoded(work, written_as)
+    candidates = work.identifiers.needles.possible_in(encoded.header)
+    is_searched_whole = len(encoded.header) <= LARGEST_SEARCHED_TWICE_BYTES
     if _looks_in_the_whole(work) and (candidates or not is_searched_whole):
         _clean_with(work, redact=True)
         _rebuild_pixels(work)
-        header, tail = _encoded(work, written_as)
-        candidates = work.identifiers.needles.possible_in(header)
-    searched = tail.elements.values() if may_hold_text(work.clean, syntax) else ()
-    outgoing = Outgoing(header, written_as, tuple(searched), work.patient, work.shift_days)
+        encoded = _encoded(work, written_as)
+        candidates = work.identifiers.needles.possible_in(encoded.header)
+    searched = encoded.pixels.elements.values() if may_hold_text(work.clean, syntax) else ()
+    outgoing = Outgoing(encoded.header, written_as, tuple(searched), work.patient, work.shift_days)
     verify(outgoing, work.identifiers, work.context.limits, candidates)
     if syntax.deflated:
         work.chunks = write_data_set(work.clean, syntax.uid)
     else:
-        work.chunks = [header, *write_data_set(tail, written_as)]
+        work.chunks = [encoded.before, *write_data_set(encoded.pixels, written_as)]
+        work.chunks += [encoded.after] if encoded.after else []
 
 
-def _encoded(work: _Work, written_as: str) -> tuple[bytes, DataSet]:
-    """Return what comes before the pixels as it will be sent, and the rest."""
-    head, tail = _split(work.clean)
-    return b"".join(write_data_set(head, written_as)), tail
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A clean Data Set in the order in which it is sent; only the values of group 7FE0 are not encoded yet."""
+
+    before: bytes
+    pixels: DataSet
+    after: bytes
+
+    @property
+    def header(self) -> bytes:
+        """All that is no pixels: a Data Set of its own. Private groups after the pixels hold texts like any other."""
+        return self.before + self.after
 
 
-def _split(data_set: DataSet) -> tuple[DataSet, DataSet]:
-    """Divide into what comes before group 7FE0 and the rest; written one after the other they are the whole."""
-    head, tail = DataSet(charset=data_set.charset), DataSet(charset=data_set.charset)
-    for tag, element in data_set.elements.items():
-        (tail if tag >= _FIRST_PIXEL_TAG else head).elements[tag] = element
-    return head, tail
+def _encoded(work: _Work, written_as: str) -> _Encoded:
+    charset = work.clean.charset
+    before, pixels, after = DataSet(charset=charset), DataSet(charset=charset), DataSet(charset=charset)
+    for tag, element in work.clean.elements.items():
+        part = before if tag < _FIRST_PIXEL_TAG else pixels if tag <= _LAST_PIXEL_TAG else after
+        part.elements[tag] = element
+    first, last = (b"".join(write_data_set(part, written_as)) for part in (before, after))
+    return _Encoded(first, pixels, last)
 
 
 def _clean_instance(work: _Work) -> CleanInstance:

@@ -33,11 +33,11 @@ class Outgoing:
     Attributes
     ----------
     header
-        the encoded elements before group 7FE0, in an uncompressed transfer syntax
+        all encoded elements but those of group 7FE0, in an uncompressed transfer syntax
     transfer_syntax
         that of `header`
     pixels
-        the values of group 7FE0 and above
+        the values of group 7FE0
     patient, shift_days
         what the cleaning used: a date that is explained by the shift, and the pseudonym itself, are not findings
     """

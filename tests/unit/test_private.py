@@ -674,3 +674,19 @@ PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 def test_allow_list_keeps_the_mime_types_that_the_standard_enumerates(mime: str, *, stays: bool) -> None:
     out = clean(make(SOPClassUID=PDF, MIMETypeOfEncapsulatedDocument=mime), STRICT)
     assert (out.get("MIMETypeOfEncapsulatedDocument") == mime) is stays
+
+
+@pytest.mark.parametrize("name", ["Doe^Jane", "Brackenridge^Una"])
+def test_text_in_a_private_group_after_the_pixels_is_searched_like_any_other(name: str) -> None:
+    family, given = name.split("^")
+    kept = Context(Profile.from_options("own", ("retain_safe_private",), {'(7FE1,"ACME",01)': "K"}), KEYS)
+    ds = with_private("ACME", 0x7FE1, (1, "LO", f"scan of {given} {family}"), ds=make(PatientName=name))
+
+    assert not [element for element in clean(ds, kept) if element.tag.is_private]
+
+
+def test_bytes_in_a_private_group_after_the_pixels_are_searched_like_any_other() -> None:
+    value = b"\0\1Brackenridge Una"
+    ds = with_private("SIEMENS MED NM", 0x7FE3, (0x14, "OW", value), ds=make(PatientName="Brackenridge^Una"))
+
+    assert b"Brackenridge" not in b"".join(deidentify(encode(ds), TCIA).clean.chunks)
