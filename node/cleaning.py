@@ -13,7 +13,6 @@ from deid.errors import Misconfigured as DeidMisconfigured
 from deid.errors import Reason, Refused
 from deid.keys import Keys
 from deid.profile import load_profile
-from deid.warm_up import warm_up
 from node.errors import Misconfigured, NodeError
 from node.identities import Source, open_source
 from node.jobs import CleanedJob, JobId
@@ -106,8 +105,6 @@ def _prepared_for(project: Project, settings: Settings, secret: bytes, *, lenien
 def prepare(settings: Settings) -> None:
     """Load what `clean_job` needs, once for each process."""
     _prepared.update(prepared(settings, lenient=True))
-    for project in _prepared.values():
-        warm_up(project.context)
     gc.freeze()  # the tables stay: nothing is gained by looking through them again and again
     gc.set_threshold(_COLLECT_AFTER)
 
