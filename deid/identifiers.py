@@ -226,11 +226,8 @@ def harvest(data_set: DataSet, is_kept: Callable[[int, str, int], bool]) -> Iden
     found = Identifiers()
     devices: list[Needle] = []
     kept_words: set[str] = set()
-    for parent, owner, element in _leaves(data_set, 0):
+    for parent, owner, element, forms_of in _candidates(data_set, 0, []):
         tag, vr = element.tag, element.vr
-        forms_of = _FORMS_BY_VR.get(vr) or _FORMS_BY_TAG.get(tag)
-        if forms_of is None:
-            continue
         stays = is_kept(tag, vr, parent)
         if stays and tag not in _OF_DEVICE_OR_PLACE:
             continue
@@ -249,13 +246,21 @@ def harvest(data_set: DataSet, is_kept: Callable[[int, str, int], bool]) -> Iden
     return found
 
 
-def _leaves(data_set: DataSet, parent: int) -> Iterator[tuple[int, DataSet, Element]]:
+def _candidates(
+    data_set: DataSet, parent: int, out: list[tuple[int, DataSet, Element, _FormsOf]]
+) -> list[tuple[int, DataSet, Element, _FormsOf]]:
+    """Append what can hold an identifier, at every depth, with the tag of its sequence and its Data Set; return all."""
+    by_vr, by_tag = _FORMS_BY_VR, _FORMS_BY_TAG
     for element in data_set.elements.values():
-        if isinstance(element.value, list):
-            for item in element.value:
-                yield from _leaves(item, element.tag)
-        elif isinstance(element.value, bytes | memoryview) and len(element.value):
-            yield parent, data_set, element
+        value = element.value
+        if isinstance(value, list):
+            for item in value:
+                _candidates(item, element.tag, out)
+            continue
+        forms_of = by_vr.get(element.vr) or by_tag.get(element.tag)
+        if forms_of is not None and isinstance(value, (bytes, memoryview)) and len(value):
+            out.append((parent, data_set, element, forms_of))
+    return out
 
 
 def _needles(forms: Iterable[tuple[Kind, str]], codecs: tuple[str, ...] = ()) -> tuple[Needle, ...]:

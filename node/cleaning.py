@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import mmap
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from node.identities import Source, open_source
 from node.jobs import CleanedJob, JobId
 from node.key import load_key
 from node.log import where
-from node.raw import raw_origin
+from node.raw import origin_of
 from node.settings import profile_path
 
 if TYPE_CHECKING:
@@ -136,15 +137,19 @@ def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
 
 
 def _cleaned(spool: Spool, job_id: JobId, prepared: Prepared) -> CleanedJob:
-    path = spool.incoming_path(job_id)
-    origin = raw_origin(path)
-    result = prepared.deidentify(Instance(origin.transfer_syntax, _mapped(path)[origin.offset :]))
+    raw = _mapped(spool.incoming_path(job_id))
+    origin = origin_of(raw)
+    result = prepared.deidentify(Instance(origin.transfer_syntax, raw[origin.offset :]))
     size_bytes = spool.put_outbox(job_id, result.clean.part10())
-    clean = result.clean
-    return CleanedJob(job_id, clean.sop_class_uid, clean.transfer_syntax, size_bytes, dict(result.report.counts))
+    return CleanedJob(job_id, result.clean.sop_class_uid, result.clean.transfer_syntax, size_bytes)
 
 
 def _mapped(path: Path) -> memoryview:
     """Map a file; the mapping ends with the last view of it."""
-    with path.open("rb") as file:
-        return memoryview(mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ))
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not os.fstat(fd).st_size:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(fd, 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ))
+    finally:
+        os.close(fd)

@@ -156,15 +156,12 @@ class CleanedJob:
         of the clean instance
     size_bytes
         of the clean file
-    counts
-        how often each kind of change was made
     """
 
     job_id: JobId
     sop_class_uid: str
     transfer_syntax: str
     size_bytes: int
-    counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,8 +58,9 @@ class PartFile:
 
     def __init__(self, path: Path, check_room: Callable[[], None]) -> None:
         self.size_bytes = 0
-        self._final = path
-        self._part = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}{PART_SUFFIX}")
+        # Names as texts: a hundred times a second, paths as objects would cost more than the calls they are for.
+        self._final = os.fspath(path)
+        self._part = f"{os.path.splitext(self._final)[0]}.{os.getpid()}-{secrets.token_hex(4)}{PART_SUFFIX}"  # noqa: PTH122
         self._check_room = check_room
         self._look_at_bytes = _LOOK_EVERY_BYTES
         check_room()
@@ -108,7 +109,7 @@ class PartFile:
             with disk_errors():
                 if durable:
                     os.fsync(self._fd)
-                self._part.rename(self._final)
+                os.rename(self._part, self._final)  # noqa: PTH104
         except BaseException:
             self.discard()
             raise
@@ -118,10 +119,10 @@ class PartFile:
             return self.size_bytes
         try:
             with disk_errors():
-                sync_folder(self._final.parent)
+                sync_folder(os.path.dirname(self._final))  # noqa: PTH120
         except BaseException:
             with suppress(OSError):
-                self._final.unlink()
+                os.unlink(self._final)  # noqa: PTH108
             raise
         return self.size_bytes
 
@@ -130,7 +131,7 @@ class PartFile:
         if self._fd < 0:
             return
         with suppress(OSError):
-            self._part.unlink()
+            os.unlink(self._part)  # noqa: PTH108
         os.close(self._fd)
         self._fd = -1
 
@@ -143,7 +144,7 @@ class PartFile:
         self.discard()
 
 
-def _open_locked(path: Path) -> int:
+def _open_locked(path: str) -> int:
     """Create a part; where the sweeper caught it between its creation and its lock, create it again."""
     while True:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -171,7 +172,7 @@ def sweep_part(path: Path) -> bool:
     return True
 
 
-def sync_folder(path: Path) -> None:
+def sync_folder(path: str | Path) -> None:
     """Make what was created, renamed or deleted in a folder durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

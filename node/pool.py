@@ -12,6 +12,7 @@ import os
 import pickle
 import queue
 import resource
+import select
 import signal
 import threading
 from concurrent.futures import Executor, Future
@@ -247,6 +248,8 @@ class _Child:
         with _spawning:
             self.process.start()
         theirs.close()  # so that its death is an end of file here
+        self._answers = select.poll()  # kept: Connection.poll would make a selector for each call
+        self._answers.register(self._pipe.fileno(), select.POLLIN)
         try:
             self._receive(_START_LIMIT_S)
         except BaseException:
@@ -269,7 +272,7 @@ class _Child:
 
     def _receive(self, time_limit_s: float | None) -> _Outcome:
         try:
-            if not self._pipe.poll(time_limit_s):
+            if not self._answers.poll(None if time_limit_s is None else time_limit_s * 1000):
                 raise WorkerTimedOut(f"longer than {time_limit_s:g} s")
             answer = self._pipe.recv_bytes()
         except (EOFError, OSError):

@@ -11,6 +11,8 @@ from deid.errors import Reason, Refused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deid.encoding.element import Buffer
+
 _PREAMBLE_BYTES = 128
 _HEAD_BYTES = 4096  # our header has less than 800
 _TRANSFER_SYNTAX, _CALLING_AE, _CALLED_AE = 0x0010, 0x0016, 0x0018
@@ -49,7 +51,18 @@ def raw_origin(path: Path) -> Origin:
         if there is no such file
     """
     with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+        return origin_of(file.read(_HEAD_BYTES))
+
+
+def origin_of(raw: Buffer) -> Origin:
+    """Read the head of a raw file that is in memory, or its first 4 KiB.
+
+    Raises
+    ------
+    Refused
+        as `raw_origin`
+    """
+    head = bytes(raw[:_HEAD_BYTES])
     try:
         values, offset = _file_meta(head)
         return Origin(values.get(_CALLING_AE, ""), values.get(_CALLED_AE, ""), values[_TRANSFER_SYNTAX], offset)

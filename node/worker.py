@@ -42,6 +42,7 @@ Note: TypeAlias = "Callable[[Ledger], None]"
 
 _IN_HAND_PER_PROCESS = 6  # claimed by the half, so that a commit is for several
 _IDLE_POLL_S = 0.05
+_LINGER_S = 0.008  # for more results, so that a commit is for several
 _TIDY_EVERY_S = 0.5
 _RECONCILE_EVERY_S = 60.0
 _LOOK_FOR_MAPPINGS_EVERY_S = 1.0
@@ -235,6 +236,8 @@ class Worker:
         finished = []
         try:
             finished.append(self.done.get(timeout=_IDLE_POLL_S))
+            if len(self.in_hand) > 1:
+                time.sleep(_LINGER_S)
             while True:
                 finished.append(self.done.get_nowait())
         except queue.Empty:

@@ -3,7 +3,8 @@
 The senders are dcmsend with Nagle's algorithm off, 1 or 4 at once; the archive is storescp. A run lasts from the first
 byte sent to the last instance in the archive; a wait that a system's configuration asks for is taken off its time. CPU
 is user + system of all the system's processes, the archive's and the senders' not counted; memory is the highest sum of
-the processes' resident sets.
+the processes' resident sets. Each combination runs some rounds, one round of all after the other; the closing line
+takes of each, for every system alike, the round with the least CPU: what else a shared host does can only add to it.
 """
 
 from __future__ import annotations
@@ -160,6 +161,14 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
+def _quietest(runs: Sequence[Run]) -> list[Run]:
+    """Return of each system, corpus and number of associations the run that took the least CPU."""
+    best: dict[tuple[str, str, int], Run] = {}
+    for run in sorted(runs, key=lambda run: run.cpu_s, reverse=True):
+        best[run.system, run.kind, run.associations] = run
+    return list(best.values())
+
+
 def _verdict(runs: Sequence[Run], engine_ms: dict[str, float]) -> int:
     """Print the closing line; 1 if a target is missed."""
 
@@ -188,7 +197,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bench", description=__doc__.splitlines()[0])
     parser.add_argument("--ct", type=int, default=300, help="number of CT instances (default: 300)")
     parser.add_argument("--mixed", type=int, default=100, help="number of mixed instances (default: 100)")
-    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", action="append", choices=SYSTEMS, help="only this system (may be repeated)")
     parser.add_argument("--folder", type=Path, help="where everything is written (default: a temporary folder)")
     arguments = parser.parse_args()
@@ -222,7 +231,7 @@ def main() -> int:
     finally:
         shutil.rmtree(folder)
     _print(runs)
-    return _verdict(runs, engine_ms)
+    return _verdict(_quietest(runs), engine_ms)
 
 
 if __name__ == "__main__":
