@@ -99,6 +99,26 @@ def test_an_instance_goes_from_a_modality_to_the_archive_without_the_name(
     assert SOMEBODY not in node.log.read_bytes()
 
 
+@needs_dcmtk
+def test_a_clean_file_torn_by_a_power_cut_never_reaches_the_archive(tmp_path: Path, modality: Path) -> None:
+    folder, port = tmp_path / "archive", free_port()
+    with Node(tmp_path / "node", port) as node:  # nobody listens at the archive yet
+        sent = dcmtk("storescu", "-aec", "DEIDNODE", HOST, str(node.port), *sorted(modality.iterdir()))
+        assert sent.returncode == 0, sent.stderr
+        wait_until(lambda: len(list((node.spool / "outbox").glob("*.dcm"))) == 4, 60, "4 clean files wait")
+        node.kill()
+        whole = {path.name: path.read_bytes() for path in (node.spool / "outbox").glob("*.dcm")}
+        for path in (node.spool / "outbox").glob("*.dcm"):
+            path.write_bytes(whole[path.name][:-512] + bytes(512))
+        (node.spool / "outbox.boot").write_text("an earlier start of the machine")
+        with storescp(folder, "+B", port=port):
+            node.start()
+            wait_until(lambda: len(list(folder.iterdir())) == 4, 60, f"4 instances are in the archive: {node.tail()}")
+            node.wait_idle(30)
+    pixels = {pydicom.dcmread(path).PixelData[-512:] for path in folder.iterdir()}
+    assert bytes(512) not in pixels
+
+
 def test_echo_and_send_speak_with_the_node(tmp_path: Path, modality: Path) -> None:
     (modality / "note.txt").write_text("no instance")
     with Node(tmp_path / "node", free_port()) as node:
