@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _COLLECT_AFTER = 50_000  # objects: those of some instances, which no cycle keeps
 
+_SMALL_BYTES = 768 << 10  # what fits into a core's own cache beside the rest
+_memory = bytearray(_SMALL_BYTES + 1)
+
 # All pages at once: raw files are read from end to end, and faults cost more than reading ahead.
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)
 
@@ -83,7 +86,8 @@ def prepared(settings: Settings, *, lenient: bool = False) -> dict[str, Prepared
     Parameters
     ----------
     lenient
-        hold what a crosswalk would map that can't be read now; else that is an error
+        hold what a crosswalk would map that can't be read now, and load models when they are needed; else an error of
+        either is an error at once
 
     Raises
     ------
@@ -92,14 +96,19 @@ def prepared(settings: Settings, *, lenient: bool = False) -> dict[str, Prepared
     """
     secret = load_key(settings.key_file)
     try:
-        return {each.name: _prepared_for(each, settings, secret, lenient=lenient) for each in settings.projects}
+        found = {each.name: _prepared_for(each, settings, secret, lenient=lenient) for each in settings.projects}
+        if not lenient:
+            for each in found.values():
+                each.context.check()
     except DeidMisconfigured as error:
         raise Misconfigured(str(error)) from None
+    return found
 
 
 def _prepared_for(project: Project, settings: Settings, secret: bytes, *, lenient: bool) -> Prepared:
     source = open_source(project.identity, project.name, settings.spool.path, secret, lenient=lenient)
-    context = Context(load_profile(profile_path(project)), Keys.from_secret(secret), identity=source.current())
+    profile, keys = load_profile(profile_path(project)), Keys.from_secret(secret)
+    context = Context(profile, keys, identity=source.current(), models=settings.models.folder)
     return Prepared(context, source)
 
 
@@ -137,19 +146,32 @@ def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
 
 
 def _cleaned(spool: Spool, job_id: JobId, prepared: Prepared) -> CleanedJob:
-    raw = _mapped(spool.incoming_path(job_id))
+    raw = _loaded(spool.incoming_path(job_id))
     origin = origin_of(raw)
     result = prepared.deidentify(Instance(origin.transfer_syntax, raw[origin.offset :]))
     size_bytes = spool.put_outbox(job_id, result.clean.part10())
     return CleanedJob(job_id, result.clean.sop_class_uid, result.clean.transfer_syntax, size_bytes)
 
 
-def _mapped(path: Path) -> memoryview:
-    """Map a file; the mapping ends with the last view of it."""
+def _loaded(path: Path) -> memoryview:
+    """Give the content of a file: of a small one in memory that is used again, of others as a mapping."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if not os.fstat(fd).st_size:
-            return memoryview(b"")
-        return memoryview(mmap.mmap(fd, 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ))
+        size_bytes = os.fstat(fd).st_size
+        if size_bytes > _SMALL_BYTES:
+            return memoryview(mmap.mmap(fd, 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ))
+        memory = _reusable_memory()
+        return memoryview(memory)[: os.readv(fd, [memory])].toreadonly()
     finally:
         os.close(fd)
+
+
+def _reusable_memory() -> bytearray:
+    """Give the memory of the instance before, which the caches still hold, unless anything still looks into it."""
+    global _memory  # noqa: PLW0603  one for each process
+    try:
+        _memory.append(0)  # an error while any view of it lives
+        del _memory[-1:]
+    except BufferError:
+        _memory = bytearray(_SMALL_BYTES + 1)
+    return _memory

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import functools
+import itertools
 import os
 import secrets
+import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -173,9 +176,37 @@ def sweep_part(path: Path) -> bool:
 
 
 def sync_folder(path: str | Path) -> None:
-    """Make what was created, renamed or deleted in a folder durable."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    """Make what was created, renamed or deleted in a folder durable.
+
+    Threads that ask for the same folder at once share one fsync: whoever asked before it began is served by it.
+    """
+    _syncing(os.fspath(path)).sync()
+
+
+class _Syncing:
+    """The fsyncs of one folder by the threads of this process."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._turn = threading.Lock()
+        self._asked = itertools.count(1)  # one call, which no other thread can cut in two
+        self._last_asked = 0
+        self._served = 0
+
+    def sync(self) -> None:
+        mine = self._last_asked = next(self._asked)
+        with self._turn:
+            if self._served >= mine:
+                return
+            upto = self._last_asked
+            fd = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            self._served = upto
+
+
+@functools.lru_cache(maxsize=64)
+def _syncing(path: str) -> _Syncing:
+    return _Syncing(path)

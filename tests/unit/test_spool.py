@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,10 @@ import pytest
 
 from deid.elements.file_meta import part10_header
 from deid.errors import Reason, Refused
+from node import part
 from node.errors import Misconfigured, NoRoom, Transient
 from node.jobs import JobId, NodeReason, new_job_id
+from node.part import sync_folder
 from node.spool import Files, Spool, raw_origin
 
 if TYPE_CHECKING:
@@ -163,6 +166,45 @@ def _write_and_wait(path: Path, job_id: JobId, ready: threading.Event) -> None:
     file.write(b"half of it")
     ready.set()
     signal.pause()
+
+
+def test_threads_that_wait_for_a_folder_share_an_fsync_that_began_after_they_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release, calls = threading.Event(), threading.Event(), []
+
+    def fsync(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            begun.set()
+            assert release.wait(10)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    threads = [threading.Thread(target=sync_folder, args=(tmp_path,)) for _ in range(9)]
+    threads[0].start()
+    assert begun.wait(10)
+    for thread in threads[1:]:
+        thread.start()
+    waiting = part._syncing(os.fspath(tmp_path))
+    while waiting._last_asked < 9:
+        time.sleep(0.001)
+    assert len(calls) == 1  # the one under way began before the others asked: it is none of theirs
+    release.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(calls) == 2
+
+
+def test_an_fsync_that_fails_serves_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_fd: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", fails)
+        for _ in range(2):
+            with pytest.raises(OSError):
+                sync_folder(tmp_path)
+    sync_folder(tmp_path)
 
 
 def test_a_part_is_swept_when_its_writer_is_dead_and_only_then(spool: Spool, job_id: JobId) -> None:

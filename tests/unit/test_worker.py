@@ -120,6 +120,27 @@ def test_a_raw_file_is_cleaned_into_the_outbox(settings: Settings, spool: Spool)
     assert spool.incoming_path(job_id).exists()
 
 
+def test_what_still_looks_into_an_instance_never_sees_the_next_one(settings: Settings, spool: Spool) -> None:
+    prepare(settings)
+    first, other = new_job_id(), new_job_id()
+    spool.put_incoming(first, HEADER, [DATA])
+    spool.put_incoming(other, HEADER, [bytes(len(DATA))])
+    held = cleaning._loaded(spool.incoming_path(first))
+    assert bytes(held) == HEADER + DATA
+    assert not any(cleaning._loaded(spool.incoming_path(other))[len(HEADER) :])
+    assert bytes(held) == HEADER + DATA
+    with pytest.raises(TypeError):
+        held[0] = 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize("more", [0, 1, 100_000])
+def test_a_raw_file_of_any_size_is_read_whole(settings: Settings, spool: Spool, more: int) -> None:
+    job_id = new_job_id()
+    data = bytes(range(256)) * (cleaning._SMALL_BYTES // 256) + b"x" * more
+    spool.put_incoming(job_id, b"", [data])
+    assert bytes(cleaning._loaded(spool.incoming_path(job_id))) == data
+
+
 def test_a_raw_file_that_is_gone_is_no_error(settings: Settings, spool: Spool) -> None:
     prepare(settings)
     assert clean_job(spool, new_job_id(), "default") is None
