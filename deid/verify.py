@@ -11,7 +11,7 @@ from deid.elements.marks import MARKS
 from deid.elements.private import PRIVATE, disclosed
 from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient
 from deid.elements.uids import is_well_known
-from deid.encoding.element import Buffer, DataSet, Element, Fragments
+from deid.encoding.element import Buffer, DataSet, Element, Fragments, Pieces
 from deid.encoding.reader import Limits, read_data_set
 from deid.encoding.syntax import transfer_syntax
 from deid.errors import Reason, Refused
@@ -174,13 +174,13 @@ def _verify_pixels(pixels: tuple[Element, ...], identifiers: Identifiers) -> Non
                 raise _refusal(element, needle)
 
 
-def _buffers(element: Element) -> list[Buffer]:
+def _buffers(element: Element) -> list[Buffer | Pieces]:
     if isinstance(element.value, Fragments):
         return [element.value.offsets, *element.value.items]
     return [] if isinstance(element.value, list) else [element.value]
 
 
-def _in_bulk(probes: dict[bytes, Needle], buffer: Buffer) -> Needle | None:
+def _in_bulk(probes: dict[bytes, Needle], buffer: Buffer | Pieces) -> Needle | None:
     """Find a needle in a large value, block by block, looking closer only where letters or digits follow each other."""
     overlap = max(map(len, probes), default=0)
     ascii_only = all(map(bytes.isascii, probes))

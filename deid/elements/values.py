@@ -13,7 +13,7 @@ from functools import lru_cache
 from pydicom.datadict import get_entry
 
 from deid.elements.dummies import dummy_element
-from deid.encoding.element import Buffer, Element, Fragments
+from deid.encoding.element import Buffer, Element, Fragments, Pieces
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.text import decode, encode, known_terms
 from deid.encoding.vr import WORD_BYTES
@@ -133,7 +133,7 @@ def fitted(element: Element, charset: tuple[str, ...]) -> Element | None:
         that it is said to be in. A text in UTF-8 stays whatever is declared, since nothing else looks like it.
     """
     value = element.value
-    if isinstance(value, list | Fragments):
+    if isinstance(value, list | Fragments | Pieces):
         return element
     form = _form(element.tag, element.vr)
     length = len(value)

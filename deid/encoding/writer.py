@@ -13,7 +13,7 @@ from typing import Final
 
 from pydicom.datadict import get_private_entry
 
-from deid.encoding.element import Buffer, DataSet, Element, Fragments
+from deid.encoding.element import Buffer, DataSet, Element, Fragments, Pieces
 from deid.encoding.syntax import TransferSyntax, transfer_syntax
 from deid.encoding.tags import (
     ITEM,
@@ -107,7 +107,7 @@ def _converted(data_set: DataSet, signedness: str, *, settle: bool, swap: bool) 
         if isinstance(value, list):
             value = [_converted(item, signedness, settle=settle, swap=swap) for item in value]
         elif swap and not isinstance(value, Fragments):
-            value = swapped(value, vr, tag)
+            value = swapped(bytes(value) if isinstance(value, Pieces) else value, vr, tag)
         elements[tag] = Element(tag, vr, value)
     return DataSet(elements, data_set.charset)
 
@@ -151,7 +151,7 @@ class _Writer:
         for tag, element in data_set.elements.items():
             value = element.value
             code = code_of(element.vr)
-            if code is None or isinstance(value, (list, Fragments)):
+            if code is None or isinstance(value, (list, Fragments, Pieces)):
                 total += self._uncommon(element)
                 continue
             length = len(value)
@@ -222,14 +222,15 @@ class _Writer:
             value = swapped(value, element.vr, tag)
         return 12 + self._leaf(element.vr, value)
 
-    def _leaf(self, vr: str, value: Buffer) -> int:
+    def _leaf(self, vr: str, value: Buffer | Pieces) -> int:
         """Write a value and its padding; return their length in bytes."""
         if vr not in _PADDING or (vr == "SQ" and len(value)):
             raise Refused(Reason.MALFORMED, "a value without a VR of PS3.5")
         length = len(value)
-        if length >= BULK_BYTES:
-            self._bulk.append(len(self._parts))
-        self._parts.append(value)
+        for part in value.parts if isinstance(value, Pieces) else (value,):
+            if len(part) >= BULK_BYTES:
+                self._bulk.append(len(self._parts))
+            self._parts.append(part)
         if length & 1:
             self._parts.append(_PADDING[vr])
         return length + (length & 1)

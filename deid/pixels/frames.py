@@ -3,106 +3,39 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deid.encoding.element import Buffer, DataSet, Element, Fragments
+from deid.encoding.element import Buffer, DataSet, Element, Fragments, Pieces
 from deid.encoding.syntax import TransferSyntax, transfer_syntax
 from deid.errors import Reason, Refused
+from deid.pixels.format import BITS_OF_FLOAT_PIXELS, PIXEL_DATA, Format
 from deid.pixels.jpeg import strip_jpeg
 from deid.pixels.jpeg2000 import strip_jpeg2000
 from deid.pixels.rle import strip_rle
 from deid.pixels.tables import TAGS_OF_TABLES, trim_tables
 
-PIXEL_DATA = 0x7FE0_0010
 EXTENDED_OFFSET_TABLE = 0x7FE0_0001
 EXTENDED_OFFSET_TABLE_LENGTHS = 0x7FE0_0002
 ENCAPSULATED_TOTAL_LENGTH = 0x7FE0_0003
 
-_SAMPLES, _PHOTOMETRIC, _FRAMES = 0x0028_0002, 0x0028_0004, 0x0028_0008
-_ROWS, _COLUMNS = 0x0028_0010, 0x0028_0011
-_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _REPRESENTATION = 0x0028_0100, 0x0028_0101, 0x0028_0102, 0x0028_0103
-_PADDING_VALUE = 0x0028_0120
-_BITS_BY_TAG = {0x7FE0_0008: 32, 0x7FE0_0009: 64}  # Float and Double Float Pixel Data
-_OFFSET_TABLES = (EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, ENCAPSULATED_TOTAL_LENGTH)
-_OF_PIXELS = frozenset({PIXEL_DATA, *_BITS_BY_TAG, *_OFFSET_TABLES})
+_CLEARED_BITS = frozenset({8, 16, 32})
+_Samples: TypeAlias = "NDArray[Any]"
+OFFSET_TABLES = (EXTENDED_OFFSET_TABLE, EXTENDED_OFFSET_TABLE_LENGTHS, ENCAPSULATED_TOTAL_LENGTH)
+_OF_PIXELS = frozenset({PIXEL_DATA, *BITS_OF_FLOAT_PIXELS, *OFFSET_TABLES})
 _ITEM_HEADER_BYTES = 8
 _MOST_BITS_WITHOUT_TEXT = 13  # 0x1F is the largest high byte; digits begin at 0x30, letters at 0x41
 _LARGEST_BASIC_OFFSET = 0xFFFFFFFF
+_BLOCK_BYTES = 1 << 20  # of native samples looked at in one go, whatever the size of the image
 
-_JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 60), *range(60, 67), 70))
+JPEG = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (*range(50, 60), *range(60, 67), 70))
 _JPEG_LS = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (80, 81))
-_JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
+JPEG_2000 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
 _JPEG_2000_PART_2 = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (92, 93))
 _RLE, _UNCOMPRESSED, _DEFLATED = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """The attributes of the Image Pixel module that say how long the pixels are (PS3.3 Section C.7.6.3)."""
-
-    rows: int
-    columns: int
-    samples: int
-    frames: int
-    bits_allocated: int
-    bits_stored: int
-    high_bit: int
-    is_signed: bool
-    is_subsampled: bool
-    padding_value: int | None
-
-    @classmethod
-    def of(cls, data_set: DataSet, syntax: TransferSyntax) -> Format | None:
-        """Read them from a Data Set; None if one that is needed is missing."""
-        number = _Numbers(data_set, "little" if syntax.little_endian else "big")
-        rows, columns = number.unsigned(_ROWS), number.unsigned(_COLUMNS)
-        allocated = number.unsigned(_BITS_ALLOCATED)
-        if not rows or not columns or not allocated:
-            return None
-        stored = number.unsigned(_BITS_STORED) or allocated
-        return cls(
-            rows=rows,
-            columns=columns,
-            samples=number.unsigned(_SAMPLES) or 1,
-            frames=number.frames(),
-            bits_allocated=allocated,
-            bits_stored=stored,
-            high_bit=stored - 1 if (high := number.unsigned(_HIGH_BIT)) is None else high,
-            is_signed=number.unsigned(_REPRESENTATION) == 1,
-            is_subsampled=number.text(_PHOTOMETRIC) in {"YBR_FULL_422", "YBR_PARTIAL_422"},
-            padding_value=number.unsigned(_PADDING_VALUE),
-        )
-
-    def size_bytes(self, bits: int) -> int:
-        """Return the length of all frames with `bits` per sample, without padding."""
-        samples = self.rows * self.columns * self.frames * self.samples
-        if self.is_subsampled:
-            samples = samples * 2 // 3
-        return (samples * bits + 7) // 8
-
-
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    data_set: DataSet
-    byte_order: str
-
-    def _value(self, tag: int) -> bytes:
-        element = self.data_set.elements.get(tag)
-        return bytes(element.value) if element is not None and isinstance(element.value, bytes | memoryview) else b""
-
-    def unsigned(self, tag: int) -> int | None:
-        value = self._value(tag)[:2]
-        return int.from_bytes(value, self.byte_order) if len(value) == 2 else None  # type: ignore[arg-type]
-
-    def text(self, tag: int) -> str:
-        return self._value(tag).decode("latin-1").strip(" \0")
-
-    def frames(self) -> int:
-        text = self.text(_FRAMES)
-        return int(text) if text.isdigit() and int(text) else 1
 
 
 def rebuild_pixel_data(data_set: DataSet, syntax: TransferSyntax) -> None:
@@ -166,23 +99,26 @@ def _rebuild_own(data_set: DataSet, syntax: TransferSyntax) -> None:
     if elements.keys().isdisjoint(_OF_PIXELS):
         return
     form = Format.of(data_set, syntax)
-    for tag in (PIXEL_DATA, *_BITS_BY_TAG):
+    for tag in (PIXEL_DATA, *BITS_OF_FLOAT_PIXELS):
         element = elements.get(tag)
         if element is None:
             continue
+        if isinstance(element.value, Fragments) and tag != PIXEL_DATA:
+            raise Refused(Reason.MALFORMED, f"(7FE0,{tag & 0xFFFF:04X}) in fragments")
         if form is None:
             raise Refused(Reason.MALFORMED, f"(7FE0,{tag & 0xFFFF:04X}) without Rows, Columns or Bits Allocated")
         if isinstance(element.value, Fragments):
             _rebuild_fragments(data_set, element.value, form, syntax)
         elif isinstance(element.value, bytes | memoryview):
-            elements[tag] = Element(tag, element.vr, _native(element.value, form, syntax, _BITS_BY_TAG.get(tag)))
+            native = _native(element.value, form, syntax, BITS_OF_FLOAT_PIXELS.get(tag))
+            elements[tag] = Element(tag, element.vr, native)
     pixels = elements.get(PIXEL_DATA)
     if pixels is None or not isinstance(pixels.value, Fragments):
-        for tag in _OFFSET_TABLES:
+        for tag in OFFSET_TABLES:
             elements.pop(tag, None)
 
 
-def _native(value: Buffer, form: Format, syntax: TransferSyntax, float_bits: int | None) -> Buffer:
+def _native(value: Buffer, form: Format, syntax: TransferSyntax, float_bits: int | None) -> Buffer | Pieces:
     size_bytes = form.size_bytes(float_bits or form.bits_allocated)
     if not syntax.little_endian:
         size_bytes += size_bytes % 2  # in big endian words the padding byte lies before the last one
@@ -192,41 +128,97 @@ def _native(value: Buffer, form: Format, syntax: TransferSyntax, float_bits: int
     return exact if float_bits else _without_unused_bits(exact, form, syntax)
 
 
-def _without_unused_bits(value: memoryview, form: Format, syntax: TransferSyntax) -> Buffer:
+def _without_unused_bits(value: memoryview, form: Format, syntax: TransferSyntax) -> Buffer | Pieces:
+    """Clear the unused bits of native samples, block by block; what has none set stays where it lies."""
+    order = "<" if syntax.little_endian else ">"
+    if form.bits_allocated not in _CLEARED_BITS:
+        return value
+    stored = np.frombuffer(value, dtype=f"{order}u{form.bits_allocated // 8}")
+    step = _BLOCK_BYTES // stored.itemsize
+    parts: list[Buffer] = []
+    kept_from = 0
+    for start in range(0, len(stored), step):
+        block = stored[start : start + step]
+        clean = clear_unused_bits(block, form)
+        if clean is not block:
+            at = start * stored.itemsize
+            parts += [value[kept_from:at], clean.tobytes()]
+            kept_from = at + block.nbytes
+    if not kept_from:
+        return value
+    pieces = Pieces([*parts, value[kept_from:]])
+    return pieces.parts[0] if len(pieces.parts) == 1 else pieces
+
+
+def clear_unused_bits(stored: _Samples, form: Format) -> _Samples:
     """Clear the bits above and below the stored ones, where an overlay or anything else could hide.
 
     The bits above a signed value repeat its sign; a value that equals the Pixel Padding Value stays.
+
+    Parameters
+    ----------
+    stored
+        integers of Bits Allocated bits, in any shape and byte order, signed or not
+    form
+        what they are
+
+    Returns
+    -------
+    numpy.ndarray
+        `stored` itself if nothing is to be cleared
     """
     bits = form.bits_allocated
-    if bits not in {8, 16, 32} or form.bits_stored >= bits or form.high_bit >= bits:
-        return value
-    order = "<" if syntax.little_endian else ">"
-    stored = np.frombuffer(value, dtype=f"{order}u{bits // 8}")
-    low_bit = max(form.high_bit + 1 - form.bits_stored, 0)
-    mask = (1 << (form.high_bit + 1)) - (1 << low_bit)
-    if not form.is_signed and int(np.bitwise_or.reduce(stored)) & ~mask == 0:
-        return value
-    clean = stored & stored.dtype.type(mask)
+    if bits not in _CLEARED_BITS or form.bits_stored >= bits or form.high_bit >= bits:
+        return stored
+    cells = stored.view(stored.dtype.str.replace("i", "u"))
+    number = cells.dtype.type
+    mask = (1 << (form.high_bit + 1)) - (1 << form.low_bit)
+    if not form.is_signed and int(np.bitwise_or.reduce(cells, axis=None)) & ~mask == 0:
+        return stored
+    clean = cells & number(mask)
     if form.is_signed:
-        sign = (clean >> stored.dtype.type(form.high_bit)) & stored.dtype.type(1)
+        sign = (clean >> number(form.high_bit)) & number(1)
         above = ((1 << bits) - 1) ^ ((1 << (form.high_bit + 1)) - 1)
-        clean |= sign * stored.dtype.type(above)
+        clean |= sign * number(above)
     if form.padding_value is not None:
-        clean = np.where(stored == form.padding_value, stored, clean)
-    return value if np.array_equal(clean, stored) else clean.astype(stored.dtype).tobytes()
+        clean = np.where(cells == form.padding_value, cells, clean)
+    return stored if np.array_equal(clean, cells) else clean.astype(cells.dtype).view(stored.dtype)
 
 
 def _rebuild_fragments(data_set: DataSet, fragments: Fragments, form: Format, syntax: TransferSyntax) -> None:
     strip = _strip_for(syntax)
-    one = replace(form, frames=1)
-    clean = [strip(frame, one) for frame in _frames(fragments, form.frames)]
-    items: list[Buffer] = [frame + b"\0" * (len(frame) % 2) for frame in clean]
+    one = form.one_frame
+    items: list[Buffer] = []
+    lengths: list[int] = []
+    for received in _frames(fragments, form.frames):
+        frame = b"".join(received)
+        clean = strip(frame, one)
+        is_as_received = len(received) == 1 and clean == frame and not len(frame) % 2
+        items.append(received[0] if is_as_received else clean + b"\0" * (len(clean) % 2))
+        lengths.append(len(clean))
+    write_fragments(data_set, items, lengths, has_offsets=bool(len(fragments.offsets)))
+
+
+def write_fragments(data_set: DataSet, items: list[Buffer], lengths: list[int], *, has_offsets: bool) -> None:
+    """Write encapsulated Pixel Data, each frame one fragment, and the offset table that it came with (PS3.5 A.4).
+
+    Parameters
+    ----------
+    data_set
+        changed in place: Pixel Data and the Extended Offset Table, if there is one
+    items
+        the frames, padded to even length
+    lengths
+        their lengths without padding
+    has_offsets
+        whether a Basic Offset Table is wanted, if there is no extended one
+    """
     offsets = b""
     if EXTENDED_OFFSET_TABLE in data_set.elements:
-        _write_extended_offsets(data_set, items, clean)
+        _write_extended_offsets(data_set, items, lengths)
     else:
         data_set.elements.pop(EXTENDED_OFFSET_TABLE_LENGTHS, None)
-        offsets = _basic_offsets(items) if len(fragments.offsets) else b""
+        offsets = _basic_offsets(items) if has_offsets else b""
     data_set.elements.pop(ENCAPSULATED_TOTAL_LENGTH, None)
     element = data_set.elements[PIXEL_DATA]
     data_set.elements[PIXEL_DATA] = Element(PIXEL_DATA, element.vr, Fragments(offsets, items))
@@ -271,9 +263,9 @@ def _strip_deflated(frame: bytes, form: Format) -> bytes:
 
 
 _STRIP_BY_SYNTAX: dict[str, _Strip] = {
-    **dict.fromkeys(_JPEG, lambda frame, _: strip_jpeg(frame)),
+    **dict.fromkeys(JPEG, lambda frame, _: strip_jpeg(frame)),
     **dict.fromkeys(_JPEG_LS, lambda frame, _: strip_jpeg(frame, is_ls=True)),
-    **dict.fromkeys(_JPEG_2000, lambda frame, _: strip_jpeg2000(frame)),
+    **dict.fromkeys(JPEG_2000, lambda frame, _: strip_jpeg2000(frame)),
     **dict.fromkeys(_JPEG_2000_PART_2, lambda frame, _: strip_jpeg2000(frame, is_part_2=True)),
     _RLE: _strip_rle,
     _UNCOMPRESSED: _strip_uncompressed,
@@ -281,18 +273,18 @@ _STRIP_BY_SYNTAX: dict[str, _Strip] = {
 }
 
 
-def _frames(fragments: Fragments, frames: int) -> list[bytes]:
-    """Join the fragments of each frame (PS3.5 Section A.4)."""
+def _frames(fragments: Fragments, frames: int) -> Iterator[list[Buffer]]:
+    """Return the fragments of each frame (PS3.5 Section A.4)."""
     items = fragments.items
     if len(items) == frames:
-        return [bytes(item) for item in items]
+        return ([item] for item in items)
     if frames == 1:
-        return [b"".join(items)]
+        return iter([items])
     starts = _frame_starts(fragments)
     if len(starts) != frames:
         raise Refused(Reason.MALFORMED, f"(7FE0,0010) {len(items)} fragments for {frames} frames")
     ends = [*starts[1:], len(items)]
-    return [b"".join(items[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return (items[start:end] for start, end in zip(starts, ends, strict=True))
 
 
 def _frame_starts(fragments: Fragments) -> list[int]:
@@ -324,7 +316,7 @@ def _basic_offsets(items: list[Buffer]) -> bytes:
     return np.array(offsets, dtype="<u4").tobytes()
 
 
-def _write_extended_offsets(data_set: DataSet, items: list[Buffer], frames: list[bytes]) -> None:
-    values = {EXTENDED_OFFSET_TABLE: _offsets(items), EXTENDED_OFFSET_TABLE_LENGTHS: [len(frame) for frame in frames]}
+def _write_extended_offsets(data_set: DataSet, items: list[Buffer], lengths: list[int]) -> None:
+    values = {EXTENDED_OFFSET_TABLE: _offsets(items), EXTENDED_OFFSET_TABLE_LENGTHS: lengths}
     for tag, numbers in values.items():
         data_set.elements[tag] = Element(tag, "OV", np.array(numbers, dtype="<u8").tobytes())

@@ -1,8 +1,13 @@
-"""RLE frames as one header and its segments, nothing between or behind them (PS3.5 Annex G)."""
+"""RLE frames: their segments packed and unpacked, and nothing between or behind them (PS3.5 Annex G)."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
 
 from deid.errors import Reason, Refused
 
@@ -45,6 +50,60 @@ def strip_rle(frame: bytes, segments: int, segment_bytes: int) -> bytes:
         place += len(segment)
     out = _HEADER.pack(*header, *[0] * (_MOST_SEGMENTS - len(kept))) + b"".join(kept)
     return frame if out == frame else out
+
+
+def unpack_segments(frame: bytes, segments: int, segment_bytes: int) -> bytearray:
+    """Return the decoded segments of a frame, one after the other.
+
+    Parameters
+    ----------
+    frame, segments, segment_bytes
+        as in `strip_rle`
+
+    Raises
+    ------
+    Refused
+        MALFORMED, if the bytes are not such a frame, or its segments are shorter or longer
+    """
+    stripped = strip_rle(frame, segments, segment_bytes)
+    count, *starts = _HEADER.unpack_from(stripped)
+    if count != segments:
+        raise _malformed(f"has {count} of {segments} segments")
+    out = bytearray(segments * segment_bytes)
+    starts = [*starts[:count], len(stripped)]
+    whole = memoryview(out)
+    for index in range(count):
+        plane = whole[index * segment_bytes : (index + 1) * segment_bytes]
+        _unpack(stripped[starts[index] : starts[index + 1]], plane)
+    return out
+
+
+def pack_segments(planes: Sequence[NDArray[np.uint8]]) -> bytes:
+    """Return the frame of these segments, no run of which crosses a row (PS3.5 Section G.3.1).
+
+    Parameters
+    ----------
+    planes
+        of shape (rows, columns), C-contiguous, at most 15
+    """
+    packed = [bytes(imagecodecs.packbits_encode(plane, axis=-1)) for plane in planes]
+    packed = [segment + b"\0" * (len(segment) % 2) for segment in packed]
+    place, starts = _HEADER.size, []
+    for segment in packed:
+        starts.append(place)
+        place += len(segment)
+    return _HEADER.pack(len(packed), *starts, *[0] * (_MOST_SEGMENTS - len(packed))) + b"".join(packed)
+
+
+def _unpack(segment: bytes, plane: memoryview) -> None:
+    """Write a segment's bytes to `plane`, which they must fill."""
+    try:
+        decoded = imagecodecs.packbits_decode(segment)
+    except (RuntimeError, ValueError):
+        raise _malformed("has a segment that ends within a run") from None
+    if len(decoded) < len(plane):
+        raise _malformed(f"has a segment of {len(decoded)} of {len(plane)} bytes")
+    plane[:] = decoded[: len(plane)]
 
 
 def _segment(frame: bytes, start: int, end: int, wanted: int) -> bytes:
