@@ -1,0 +1,1 @@
+"""How the network for free text is made: texts, training, export, evaluation."""

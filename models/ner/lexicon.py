@@ -1,0 +1,112 @@
+"""Make lexicon.txt of the word lists, the templates and the public descriptions: `python -m models.ner.lexicon`.
+
+It is what training sees and no more: held-out names, places, descriptions and templates are not in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from deid.text.fold import spellings
+from deid.text.lexicon import Known
+from deid.text.vocabulary import words_of
+from deid.text.wordpiece import normal_words
+from models.ner.dataset import HERE, LEXICON, descriptions, is_held_out
+
+WORDS = HERE / "words"
+_BRANDS = frozenset({"eponym", "device", "vendor", "model", "trial"})
+_SLOT = re.compile(r"\{[^}]*\}|[<>|]")
+_SHORTEST, _SHORTEST_PART = 2, 3
+_LEAST_DESCRIPTIONS = 2
+
+
+def lexicon() -> dict[str, Known]:
+    """Return what is known of each word.
+
+    Returns
+    -------
+    dict
+        Word in its normal form → what it occurs as.
+    """
+    out: dict[str, Known] = {}
+    for known, words in (
+        (Known.WORD, _everyday()),
+        (Known.WORD, words_of("common")),
+        (Known.EPONYM, words_of("eponyms")),
+        (Known.EPONYM, _eponyms()),
+        (Known.NAME, _names()),
+        (Known.PLACE, _places()),
+    ):
+        for word in words:
+            if len(word) >= _SHORTEST:
+                out[word] = out.get(word, Known.NOTHING) | known
+    return out
+
+
+def _lines(path: Path) -> Iterator[str]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.strip() and not line.startswith("#"):
+            yield line
+
+
+def _clinical_lists() -> Iterator[Path]:
+    for folder in sorted(WORDS.iterdir()):
+        if folder.is_dir() and len(folder.name) == 2:
+            yield from sorted(folder.glob("*.txt"))
+
+
+def _everyday() -> Iterator[str]:
+    for path in _clinical_lists():
+        if path.stem not in _BRANDS:
+            for line in _lines(path):
+                yield from normal_words(line)
+    for path in sorted((WORDS / "common").glob("??.txt")):
+        for line in _lines(path):
+            yield from normal_words(line)
+    for path in sorted((HERE / "templates").glob("*.txt")):
+        if not path.name.startswith("holdout_"):
+            for line in _lines(path):
+                yield from normal_words(_SLOT.sub(" ", line))
+    counts = Counter(word for text in descriptions() for word in set(normal_words(text.text)))
+    yield from (word for word, count in counts.items() if count >= _LEAST_DESCRIPTIONS)
+
+
+def _eponyms() -> Iterator[str]:
+    for path in [*_clinical_lists(), *sorted((WORDS / "common").glob("??.eponyms.txt"))]:
+        if path.stem in _BRANDS or path.name.endswith(".eponyms.txt"):
+            for line in _lines(path):
+                yield from normal_words(line)
+
+
+def _names() -> Iterator[str]:
+    for path in sorted((WORDS / "names").rglob("*.txt")):
+        yield from _parts(entry for line in _lines(path) for entry in line.split("\t"))
+
+
+def _places() -> Iterator[str]:
+    yield from _parts(line.split("\t")[0] for line in _lines(WORDS / "places" / "cities.txt"))
+
+
+def _parts(entries: Iterable[str]) -> Iterator[str]:
+    """Return the words of names in all their spellings; of several words, not the short ones."""
+    for entry in entries:
+        if is_held_out(entry):
+            continue
+        for spelling in spellings(entry.casefold()):
+            words = normal_words(spelling)
+            yield from (word for word in words if len(words) == 1 or len(word) >= _SHORTEST_PART)
+
+
+def main() -> None:
+    """Write the lexicon."""
+    known = lexicon()
+    LEXICON.write_text("".join(f"{word} {int(known[word])}\n" for word in sorted(known)), encoding="utf-8")
+    counts = Counter(known.values())
+    print(f"{len(known)} words:", *(f"{each!r} {count}" for each, count in counts.most_common()))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

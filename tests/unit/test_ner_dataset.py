@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deid.text.wordpiece import LONGEST, WordPiece, read_vocabulary
+from models.ner.dataset import (
+    IGNORED,
+    LABELS,
+    VOCABULARY,
+    Text,
+    examples,
+    grouped,
+    is_held_out,
+    labelled,
+    padded,
+    piece_labels,
+    read_labelled,
+)
+from models.ner.scores import Scores
+
+
+@pytest.fixture(scope="module")
+def tokeniser() -> WordPiece:
+    return WordPiece(read_vocabulary(VOCABULARY))
+
+
+def names(labels: list[int]) -> list[str]:
+    return [LABELS[label] for label in labels]
+
+
+def test_marks_become_spans_of_the_text_without_them() -> None:
+    text = labelled("Dr. [[STAFF:Hans Müller]], born [[DATE:3 May 1951]]", "de", "phi")
+    assert text.text == "Dr. Hans Müller, born 3 May 1951"
+    assert [(text.text[start:end], label) for start, end, label in text.spans] == [
+        ("Hans Müller", "NAME"),
+        ("3 May 1951", "DATE"),
+    ]
+
+
+def test_escapes_are_undone_within_and_without_marks() -> None:
+    text = labelled(r"a\\n\n[[ID:x\\y]] [z]", "en", "phi")
+    assert text.text == "a\\n\nx\\y [z]"
+    assert text.spans == ((4, 7, "ID"),)
+
+
+def test_a_span_may_hold_a_bracket() -> None:
+    assert labelled("[[ID:a]b]]", "en", "phi").text == "a]b"
+
+
+def test_an_unknown_label_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no label: NOM"):
+        labelled("[[NOM:Durand]]", "fr", "phi")
+
+
+def test_a_file_of_labelled_strings_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "strings.tsv"
+    path.write_text("# who wrote it\n\nen\tSeriesDescription\tplain\tT2 TSE\n", encoding="utf-8")
+    assert read_labelled(path) == [Text("T2 TSE", (), "en", "plain/SeriesDescription")]
+
+
+def test_a_line_with_too_few_fields_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "strings.tsv"
+    path.write_text("en\tT2 TSE\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"strings.tsv:1: 2 fields"):
+        read_labelled(path)
+
+
+def test_the_first_piece_of_a_span_begins_it(tokeniser: WordPiece) -> None:
+    text = labelled("for [[PATIENT:Okonkwo]][[ID:77]]", "en", "phi")
+    encoding = tokeniser.encode(text.text)
+    found = names(piece_labels(encoding, text.spans))
+    assert found[0] == "O"
+    assert found[1] == "B-NAME"
+    assert found[-1] == "B-ID"
+    assert set(found[2:-1]) == {"I-NAME"}
+
+
+def test_a_long_text_is_cut_into_examples_that_together_have_every_piece(tokeniser: WordPiece) -> None:
+    text = Text(" ".join(f"w{n} word." for n in range(150)), ((0, 2, "NAME"),))
+    parts = examples(text, tokeniser)
+    assert len(parts) > 1
+    assert all(len(part.ids) <= LONGEST for part in parts)
+    assert all(part.labels[0] == part.labels[-1] == IGNORED for part in parts)
+    assert sum(len(part.ids) - 2 for part in parts) >= len(tokeniser.encode(text.text))
+
+
+def test_batches_have_every_example_once_and_no_more_than_they_may(tokeniser: WordPiece) -> None:
+    group = [part for n in range(1, 60) for part in examples(Text("knee " * n), tokeniser)]
+    positions = grouped(group, 256)
+    assert sorted(at for each in positions for at in each) == list(range(len(group)))
+    for each in positions:
+        batch = padded([group[at] for at in each], tokeniser.pad)
+        assert batch.ids.size <= 256 or len(each) == 1
+        assert np.array_equal(batch.mask.sum(axis=1), [len(group[at].ids) for at in each])
+        assert (batch.labels[~batch.mask] == IGNORED).all()
+
+
+def test_a_batch_says_which_texts_identify(tokeniser: WordPiece) -> None:
+    texts = [Text("knee"), Text("Weber", ((0, 5, "NAME"),))]
+    batch = padded([part for text in texts for part in examples(text, tokeniser)], tokeniser.pad)
+    assert batch.identifying.tolist() == [0.0, 1.0]
+
+
+def test_about_a_tenth_is_held_out_whatever_the_case() -> None:
+    share = sum(is_held_out(f"entry {n}") for n in range(5000)) / 5000
+    assert share == pytest.approx(26 / 256, abs=0.02)
+    assert all(is_held_out(f"Entry {n}") == is_held_out(f"ENTRY {n}") for n in range(200))
+
+
+def test_scores_want_every_letter_and_digit_but_no_punctuation() -> None:
+    scores = Scores()
+    text = Text("Müller, H. here", ((0, 10, "NAME"),))
+    scores.add(text, [(0, 6, "NAME"), (8, 9, "NAME")])
+    scores.add(text, [(0, 6, "NAME")])
+    tally = scores.groups["type", "NAME"]
+    assert (tally.entities, tally.covered, tally.touched) == (2, 1, 2)
+    assert scores.missed == [(text, ["NAME Müller, H."])]
+
+
+def test_scores_count_clean_texts_that_are_altered() -> None:
+    scores = Scores()
+    scores.add(Text("T2 TSE"), [(0, 2, "ID")])
+    scores.add(Text("T2 TSE"), [])
+    tally = scores.groups["all", ""]
+    assert (tally.clean, tally.altered, tally.right) == (2, 1, 0)
+    assert scores.altered[0][1] == ["ID T2"]
