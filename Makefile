@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := dcmtk dicom3tools orthanc strace
 DEBIAN_COMMANDS := storescu dciodvfy Orthanc strace
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak e11 preserved header-exam lock clean
+.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak e11 preserved header-exam text-exam pixel-exam tesseract lock ner ner-venv clean
 
 help:
 	@echo "make demo     node, archive and senders on this machine: a table of before and after"
@@ -24,11 +24,14 @@ help:
 	@echo "make e11      every row of PS3.15 Table E.1-1, with every option, at every depth"
 	@echo "make preserved  every file of ../shared/corpus: is what the profile keeps still the same?"
 	@echo "make header-exam  a de-identification exam with an answer key; PEERS=1 for other tools on it. SEED=$(SEED)"
+	@echo "make text-exam  labelled strings through the finders for free text; PEERS=1 for other tools on them. SEED=$(SEED)"
+	@echo "make pixel-exam  text drawn into images of all kinds: is it masked? PEERS=1 for other tools on them. SEED=$(SEED)"
+	@echo "make ner      the network for free text from scratch: train, export, measure; CKPT=file goes on from a checkpoint"
 	@echo "make clean    remove the environment, builds and caches (never var/, a spool)"
 
 setup: $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock requirements-headless.lock pyproject.toml
 	@if [ ! -x $(BIN)/python ]; then \
 	  $(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -38,7 +41,8 @@ $(STAMP): requirements.lock pyproject.toml
 	    fi; }; \
 	  $(PYTHON) -m venv $(VENV); \
 	fi
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps --force-reinstall -r requirements-headless.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -95,11 +99,49 @@ preserved: setup debian
 header-exam: setup
 	@$(BIN)/python -m tests.benchmarks.header_exam --seed $(SEED) $(if $(PEERS),--peers)
 
+text-exam: setup
+	@$(BIN)/python -m tests.benchmarks.text_exam --seed $(SEED) $(if $(PEERS),--peers)
+
+# SHOW=folder: pictures of what went wrong, before and after.
+pixel-exam: setup debian $(if $(PEERS),tesseract)
+	@$(BIN)/python -m tests.benchmarks.pixel_exam --seed $(SEED) $(if $(PEERS),--peers) $(if $(SHOW),--show $(SHOW))
+
+tesseract:
+	@command -v tesseract >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends tesseract-ocr >/dev/null; \
+	  else \
+	    echo "missing: tesseract; install it: apt-get install tesseract-ocr" >&2; exit 2; \
+	  fi; }
+
 lock: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
 
+NER      := .venv-ner
+NER_LOCK := models/ner/requirements
+CKPT     ?=
+
+# PyTorch as PyPI has it for Linux on x86-64 doesn't load without CUDA's libraries (4 GB), though nothing here uses them.
+# The build without CUDA is taken where pip finds it: an index that has it can be named in PIP_EXTRA_INDEX_URL.
+ner-venv: $(NER)/.installed
+
+$(NER)/.installed: $(NER_LOCK).lock $(NER_LOCK)-cpu.lock $(NER_LOCK)-cuda.lock
+	test -x $(NER)/bin/python || $(PYTHON) -m venv $(NER)
+	$(NER)/bin/python -m pip install --quiet --require-hashes --no-deps -r $(NER_LOCK)-cpu.lock 2>/dev/null || true
+	$(NER)/bin/python -m pip install --quiet --require-hashes --no-deps -r $(NER_LOCK).lock
+	$(NER)/bin/python -c 'import torch' 2>/dev/null || \
+	  $(NER)/bin/python -m pip install --quiet --require-hashes --no-deps -r $(NER_LOCK)-cuda.lock
+	$(NER)/bin/python -c 'import torch'
+	@touch $@
+
+# NER_OPTIONS: what models/ner/train.py is to do otherwise, for instance --samples 1000000.
+ner: ner-venv
+	$(NER)/bin/python -m models.ner.train $(if $(CKPT),--checkpoint $(CKPT)) $(NER_OPTIONS)
+	$(NER)/bin/python -m models.ner.export models/ner/checkpoints/final.pt
+	$(NER)/bin/python -m models.ner.evaluate
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(NER) .venv-peers-text .venv-peers-pixels .pixel-exam-fonts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The networks for text in images: where they come from."""
