@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from deid.needles import Needle
 from deid.text.known import KnownFinder
+from deid.text.ner import Ner, reconciled
 from deid.text.patterns import PatternFinder
 from deid.text.redact import Replacing, redacted
 from deid.text.spans import Finder, Span, united
+from deid.texts import TextClass
 
 MOST_LOOKS = 3
 
@@ -46,7 +48,9 @@ class TextRules:
     shift_days
         by how much dates are moved: None takes them out, 0 lets them stay
     finders
-        those beside the two that need no model
+        those beside the two that need no network
+    ner
+        what reads, if there is a network
     """
 
     needles: Iterable[Needle]
@@ -54,6 +58,7 @@ class TextRules:
     map_uid: Callable[[str], str]
     shift_days: int | None
     finders: tuple[Finder, ...] = ()
+    ner: Ner | None = None
     _known: KnownFinder = field(init=False)
     _finders: tuple[Finder, ...] = field(init=False)
     _replacing: Replacing = field(init=False)
@@ -68,12 +73,15 @@ class TextRules:
         """Say what it is, never what it knows."""
         return f"<TextRules with {len(self._finders)} finders>"
 
-    def spans(self, text: str) -> list[Span]:
+    def spans(self, text: str, text_class: TextClass) -> list[Span]:
         """Return what all finders find, united."""
-        return united(text, (span for finder in self._finders for span in finder.find(text)))
+        found = [span for finder in self._finders for span in finder.find(text)]
+        if self.ner is not None:
+            found += reconciled(text, self.ner.find(text, text_class), found, self.dates)
+        return united(text, found) if found else found
 
 
-def clean_text(text: str, rules: TextRules) -> Cleaned:
+def clean_text(text: str, rules: TextRules, text_class: TextClass = TextClass.COMMENTS) -> Cleaned:
     """Take out of a text what identifies somebody.
 
     Dates are moved in place in their own form and language, UIDs are mapped, ages over 89 become ``90+``; everything
@@ -85,16 +93,18 @@ def clean_text(text: str, rules: TextRules) -> Cleaned:
         one value, decoded
     rules
         of the instance
+    text_class
+        how doubtful a name may be
     """
     if text.isascii() or unicodedata.is_normalized("NFC", text):
-        return _clean(text, rules)
-    cleaned = _clean(unicodedata.normalize("NFC", text), rules)
+        return _clean(text, rules, text_class)
+    cleaned = _clean(unicodedata.normalize("NFC", text), rules, text_class)
     # To whoever looks at the text as it is, a mark of its own ends a word: that is looked at as well.
-    return cleaned if cleaned.spans else _clean(text, rules)
+    return cleaned if cleaned.spans else _clean(text, rules, text_class)
 
 
-def _clean(text: str, rules: TextRules) -> Cleaned:
-    spans = rules.spans(text)
+def _clean(text: str, rules: TextRules, text_class: TextClass) -> Cleaned:
+    spans = rules.spans(text, text_class)
     if not spans:
         return Cleaned(text, ())
     out = _looked_through(redacted(text, spans, rules._replacing), rules)  # noqa: SLF001  the module's own

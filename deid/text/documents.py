@@ -18,8 +18,10 @@ from deid.encoding.element import Buffer
 from deid.errors import Reason, Refused
 from deid.needles import Needle
 from deid.text.known import KnownFinder
+from deid.text.ner import Ner
 from deid.text.patterns import PatternFinder
 from deid.text.spans import SpanKind
+from deid.texts import TextClass
 
 _ELEMENT = "(0042,0011)"
 _STL_HEADER_BYTES, _STL_COUNT_BYTES, _STL_TRIANGLE_BYTES, _STL_GEOMETRY_BYTES = 80, 4, 50, 48
@@ -30,7 +32,9 @@ MTL_TYPES = frozenset({"model/mtl"})
 CDA_TYPES = frozenset({"text/xml"})
 
 
-def clean_document(mime: str, data: Buffer, needles: Iterable[Needle], rename: Callable[[str], str]) -> bytes:
+def clean_document(
+    mime: str, data: Buffer, needles: Iterable[Needle], rename: Callable[[str], str], ner: Ner | None = None
+) -> bytes:
     """Return a document without what identifies.
 
     Parameters
@@ -43,6 +47,8 @@ def clean_document(mime: str, data: Buffer, needles: Iterable[Needle], rename: C
         identifiers harvested from the header
     rename
         name in a model or material → the name that stands for it, the same in every file that refers to it
+    ner
+        what reads, if there is a network
 
     Raises
     ------
@@ -54,11 +60,11 @@ def clean_document(mime: str, data: Buffer, needles: Iterable[Needle], rename: C
         return _clean_stl(data)
     if kind in OBJ_TYPES | MTL_TYPES:
         return _clean_lines(data, rename)
-    judge_document(mime, data, needles)
+    judge_document(mime, data, needles, ner)
     return bytes(data)
 
 
-def judge_document(mime: str, data: Buffer, needles: Iterable[Needle]) -> None:
+def judge_document(mime: str, data: Buffer, needles: Iterable[Needle], ner: Ner | None = None) -> None:
     """Refuse a document, unless nothing in it can identify somebody as it is.
 
     Parameters
@@ -69,6 +75,8 @@ def judge_document(mime: str, data: Buffer, needles: Iterable[Needle]) -> None:
         the document
     needles
         identifiers harvested from the header
+    ner
+        what reads, if there is a network
 
     Raises
     ------
@@ -78,7 +86,7 @@ def judge_document(mime: str, data: Buffer, needles: Iterable[Needle]) -> None:
     """
     if _kind(mime) not in CDA_TYPES:
         raise Refused(Reason.STEP_UNAVAILABLE, f"{_ELEMENT} document")
-    _Cda(needles).read(bytes(data))
+    _Cda(needles, ner).read(bytes(data))
 
 
 def _kind(mime: str) -> str:
@@ -192,8 +200,9 @@ _LARGEST_XML_BYTES = 64 << 20
 class _Cda:
     """Looks through a clinical document: every text, attribute, comment and instruction; entities are refused."""
 
-    def __init__(self, needles: Iterable[Needle]) -> None:
+    def __init__(self, needles: Iterable[Needle], ner: Ner | None) -> None:
         self._known = KnownFinder(needles)
+        self._ner = ner
         self._patterns = PatternFinder()
         self._open: list[str] = []
         self._text: list[str] = []
@@ -250,6 +259,9 @@ class _Cda:
         if self._open and self._open[-1] in _PERSONAL:
             raise Refused(Reason.IDENTIFIER_LEFT, f"{_ELEMENT} CDA")
         self._look(text)
+        # A document that is refused can't be mended: what is doubtful passes, as in a description.
+        if self._ner is not None and self._ner.find(text, TextClass.DESCRIPTIONS):
+            raise Refused(Reason.IDENTIFIER_LEFT, f"{_ELEMENT} CDA")
 
     def _look(self, text: str) -> None:
         found = [span for span in self._patterns.find(text) if span.kind is not SpanKind.UID]  # code systems are OIDs

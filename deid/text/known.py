@@ -11,9 +11,10 @@ from deid.text.fold import folded, spellings
 from deid.text.spans import Span, SpanKind
 from deid.text.vocabulary import is_vocabulary
 
-SHORTEST_FUZZY = 6
+SHORTEST_FUZZY = 5
 LONGEST_FUZZY = 24
 SHORTEST_WITH_ENDING = 4
+SHORTEST_AFTER_INITIAL = 3
 SHORTEST_COMPACT_CODE = 6
 
 _KINDS = {
@@ -48,6 +49,8 @@ class _Index:
         parts of names, in every spelling
     near
         parts of names with one letter left out → the parts
+    initials
+        first letters of parts of names
     days
         six digits of a date → whether known
     """
@@ -57,6 +60,7 @@ class _Index:
     parts: set[str] = field(default_factory=set)
     near: dict[str, set[str]] = field(default_factory=dict)
     days: set[str] = field(default_factory=set)
+    initials: set[str] = field(default_factory=set)
 
     def add(self, needle: Needle) -> None:
         kind = _KINDS[needle.kind]
@@ -72,6 +76,7 @@ class _Index:
     def _add_name(self, name: str) -> None:
         for spelling in spellings(name):
             self.parts.add(spelling)
+            self.initials.add(spelling[0])
             if SHORTEST_FUZZY <= len(spelling) <= LONGEST_FUZZY and " " not in spelling:
                 for shorter in (spelling, *_one_less(spelling)):
                     self.near.setdefault(shorter, set()).add(spelling)
@@ -160,7 +165,8 @@ class KnownFinder:
 
     def _find_words(self, text: str, out: list[Span]) -> None:
         found = [(match.group().casefold(), match.start(), match.end()) for match in _WORD.finditer(text)]
-        by_first, parts, near, days = self._index.by_first, self._index.parts, self._index.near, self._index.days
+        index = self._index
+        by_first, parts, days = index.by_first, index.parts, index.days
         for position, (word, start, end) in enumerate(found):
             candidates = by_first.get(word)
             if candidates is None and not word.isascii():
@@ -169,7 +175,7 @@ class KnownFinder:
                 self._compare(text, found, position, candidates, out)
             elif word in days and len(word) == 6:
                 out.append(Span(start, end, SpanKind.DATE, self.name))
-            elif parts and len(word) > SHORTEST_WITH_ENDING and _is_nearly(word, parts, near):
+            elif parts and len(word) >= SHORTEST_WITH_ENDING and _is_nearly(word, index):
                 out.append(self._widened(text, start, end, SpanKind.NAME))
 
     def _compare(
@@ -214,13 +220,13 @@ class KnownFinder:
         if letter is None:
             return True
         initial = letter.casefold()
-        return initial not in _SIDES and letter.isupper() and any(part[0] == initial for part in self._index.parts)
+        return initial not in _SIDES and letter.isupper() and initial in self._index.initials
 
 
-def _is_nearly(word: str, parts: set[str], near: dict[str, set[str]]) -> bool:
-    """Tell whether a word is a part of a name but for its ending, or one letter added, lost, changed or swapped."""
-    plain = folded(word)
-    if plain in parts or (plain[-1] == "s" and plain[:-1] in parts):
+def _is_nearly(word: str, index: _Index) -> bool:
+    """Tell whether a word is a part of a name but for its ending or an initial, or one letter more, less or other."""
+    plain, parts, near = folded(word), index.parts, index.near
+    if plain in parts or (plain[-1] == "s" and plain[:-1] in parts) or _has_initial(plain, index):
         return not is_vocabulary(word)
     if not near or not SHORTEST_FUZZY - 1 <= len(plain) <= LONGEST_FUZZY + 1:
         return False
@@ -230,6 +236,16 @@ def _is_nearly(word: str, parts: set[str], near: dict[str, set[str]]) -> bool:
     return any(_is_one_edit(plain, name) for name in candidates) and not is_vocabulary(word)
 
 
+def _has_initial(plain: str, index: _Index) -> bool:
+    """Tell whether a word is a part of a name and the initial of another, as user names are: ``jdoe``, ``doej``."""
+    if len(plain) <= SHORTEST_AFTER_INITIAL:
+        return False
+    return (plain[1:] in index.parts and plain[0] in index.initials and plain[1] != plain[0]) or (
+        plain[:-1] in index.parts and plain[-1] in index.initials and plain[-1] not in _ENDINGS
+    )
+
+
+_ENDINGS = frozenset("snei")  # of a plural, a case: whether the word is a name then depends on the vocabulary
 _NONE: frozenset[str] = frozenset()
 
 

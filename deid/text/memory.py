@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from deid.needles import Kind, Needle
 from deid.text.clean import TextRules, clean_text
+from deid.texts import CleanText, TextClass
 
 _MOST_TEXTS = 8192
 _MOST_CIRCUMSTANCES = 256
@@ -21,11 +22,11 @@ _LIKE_A_UID = re.compile(r"\d\.\d+\.\d")
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
-_texts: OrderedDict[tuple[str, frozenset[str]], str] = OrderedDict()
+_texts: OrderedDict[tuple[str, TextClass, frozenset[str]], str] = OrderedDict()
 _circumstances: OrderedDict[frozenset[str], frozenset[str]] = OrderedDict()
 
 
-def remembering(rules: Callable[[], TextRules], known: Known) -> Callable[[str], str]:
+def remembering(rules: Callable[[], TextRules], known: Known) -> CleanText:
     """Return what cleans a text of one instance as `clean_text` does, by memory where it can.
 
     Parameters
@@ -38,11 +39,12 @@ def remembering(rules: Callable[[], TextRules], known: Known) -> Callable[[str],
     rules = cache(rules)
     circumstances = cache(known.as_set)
 
-    def clean(text: str) -> str:
+    def clean(text: str, text_class: TextClass = TextClass.COMMENTS) -> str:
         # Without two stops between digits it holds no UID but those that the circumstances name with all else.
         if _LIKE_A_UID.search(text) or len(text) > _LONGEST_CHARACTERS:
-            return clean_text(text, rules()).text
-        return _recalled(_texts, (text, circumstances()), lambda: clean_text(text, rules()).text, _MOST_TEXTS)
+            return clean_text(text, rules(), text_class).text
+        key = (text, text_class, circumstances())
+        return _recalled(_texts, key, lambda: clean_text(text, rules(), text_class).text, _MOST_TEXTS)
 
     return clean
 
@@ -57,12 +59,15 @@ class Known:
         as in `TextRules`
     secret
         the key by which UIDs are mapped
+    reader
+        what tells one way to read texts from another
     """
 
     needles: Iterable[Needle]
     dates: Collection[str]
     shift_days: int | None
     secret: bytes
+    reader: str = ""
 
     def as_set(self) -> frozenset[str]:
         """Return it as a set that is the same object whenever it is equal, so that comparing it costs nothing."""
@@ -71,7 +76,7 @@ class Known:
             for needle in self.needles
             if needle.kind is not Kind.UID or not _LIKE_A_UID.search(needle.words)
         }
-        found = frozenset({*names, *self.dates, f"shift {self.shift_days}", self.secret.hex()})
+        found = frozenset({*names, *self.dates, f"shift {self.shift_days}", self.secret.hex(), self.reader})
         return _recalled(_circumstances, found, lambda: found, _MOST_CIRCUMSTANCES)
 
 

@@ -99,6 +99,12 @@ def names_with_carets(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
+def is_after_title(text: str, start: int) -> bool:
+    """Tell whether a title stands right before a position: ``Dr. Stein`` is no stone."""
+    before = _LAST_WORD.search(text, max(0, start - _BEFORE_CHARS), start)
+    return before is not None and before[1].casefold() in _ALL_TITLES
+
+
 def _after_title(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
     stop = _FULL_STOP.match(text, word.end())
     yield from _name_at(text, stop.end() if stop else word.end(), has_stop=stop is not None)

@@ -19,6 +19,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "\u201e": 
 _OPENINGS = frozenset("([{<")
 _ENDS = frozenset(".;!?)]}>")
 _LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+_POSSESSIVE = re.compile(r"['\u2019]s(?![^\W_]|-)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +104,32 @@ def _moved(text: str, dated: DateText, how: Replacing) -> str | None:
 
 def _joined(pieces: list[str]) -> str:
     """Put together what stays, with the one separator that stays between two pieces."""
+    pieces = _without_bare_separators(pieces)
     left = pieces[0]
     out: list[str] = []
     for index, piece in enumerate(pieces[1:], 2):
         left, right = _without_pair(left, piece)
-        is_start = not out and not _LETTER_OR_DIGIT.search(left)
+        is_start = not any(out) and not _LETTER_OR_DIGIT.search(left)
         left, between, right = _between(left, right, is_start=is_start, is_last=index == len(pieces))
         out.append(left + between)
         left = right
     out.append(left)
     return "".join(out)
+
+
+def _without_bare_separators(pieces: list[str]) -> list[str]:
+    """Make one gap of two that only separators are between; take away a possessive whose name is gone."""
+    out = pieces[:1]
+    before = ""
+    for number, piece in enumerate(pieces[1:], 2):
+        possessive = _POSSESSIVE.match(piece)
+        rest = piece[possessive.end() :] if possessive else piece
+        if number < len(pieces) and _SEPARATORS.issuperset(rest):
+            before = _chosen(before, rest) if before else rest
+        else:
+            out.append(before + rest)
+            before = ""
+    return out
 
 
 def _without_pair(left: str, right: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -37,13 +37,16 @@ class Span:
     kind
         what it is
     finder
-        who found it
+        who found it; several with ``+`` between them
+    confidence
+        how probable it is, from 0 to 1, if the finder doubts at all
     """
 
     start: int
     end: int
     kind: SpanKind
     finder: str
+    confidence: float | None = None
 
 
 class Finder(Protocol):
@@ -57,7 +60,7 @@ class Finder(Protocol):
         """Return the spans of `text`, in any order; they may overlap."""
 
 
-_KNOWN = "known"
+_KNOWN, _PATTERNS = "known", "patterns"
 _BETWEEN_PARTS_OF_ONE = re.compile(r"[\s,;^_./=&+'\u2019-]{0,3}")
 
 
@@ -73,7 +76,7 @@ def united(text: str, spans: Iterable[Span]) -> list[Span]:
         if out and span.start < out[-1].end:
             out[-1] = _merged(out[-1], span)
         elif out and _belong_together(text, out[-1], span):
-            out[-1] = replace(out[-1], end=span.end)
+            out[-1] = _joined(out[-1], span, out[-1].kind)
         else:
             out.append(span)
     return out
@@ -81,7 +84,7 @@ def united(text: str, spans: Iterable[Span]) -> list[Span]:
 
 def _without_crossing_dates(spans: list[Span]) -> list[Span]:
     """Drop a known date made of parts of two that were read as dates: it is theirs."""
-    read = sorted((span.start, span.end) for span in spans if span.kind is SpanKind.DATE and span.finder != _KNOWN)
+    read = sorted((span.start, span.end) for span in spans if span.kind is SpanKind.DATE and span.finder == _PATTERNS)
     if not read:
         return spans
     return [span for span in spans if not _crosses(span, read)]
@@ -98,15 +101,20 @@ def _crosses(span: Span, ranges: list[tuple[int, int]]) -> bool:
 
 def _merged(one: Span, other: Span) -> Span:
     """Return one span for two that overlap; `one` starts first, or at the same place and isn't shorter."""
-    end = max(one.end, other.end)
     if one.kind is other.kind:
-        return replace(one, end=end)
+        return _joined(one, other, one.kind)
     is_within = other.end <= one.end
     is_same = is_within and one.start == other.start and one.end == other.end
     if one.kind in REPLACED and is_within and not is_same:
         return one
     kind = next((span.kind for span in (one, other) if span.kind not in REPLACED), SpanKind.ID)
-    return replace(one, end=end, kind=kind)
+    return _joined(one, other, kind)
+
+
+def _joined(one: Span, other: Span, kind: SpanKind) -> Span:
+    finders = dict.fromkeys([*one.finder.split("+"), *other.finder.split("+")])
+    confidences = [each.confidence for each in (one, other) if each.confidence is not None]
+    return Span(one.start, max(one.end, other.end), kind, "+".join(sorted(finders)), max(confidences, default=None))
 
 
 def _belong_together(text: str, one: Span, other: Span) -> bool:

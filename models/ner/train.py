@@ -89,9 +89,9 @@ class Settings:
 
     folder: str = str(CHECKPOINTS)
     seed: int = 1
-    samples: int = 500_000
+    samples: int = 450_000
     processes: int = 2
-    layers: tuple[int, ...] = (0, 2, 4)
+    layers: tuple[int, ...] = (0, 1, 2, 3)
     most: int = 1024
     rate: float = 3e-4
     warm_up: float = 0.04
@@ -101,7 +101,7 @@ class Settings:
     mine_every: int = 5
     mine_from: int = 12_000
     dev: int = 2000
-    dev_every: int = 3
+    dev_every: int = 4
     save_every_s: float = 300.0
 
     @property

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
 
-from deid.text.wordpiece import LONGEST, WordPiece, read_vocabulary
+from deid.text.lexicon import Known, parse_lexicon
+from deid.text.wordpiece import LONGEST, WordPiece, normal_words, read_vocabulary
 from models.ner.dataset import (
+    FORGOTTEN,
+    FORGOTTEN_IDENTIFYING,
+    HERE,
     IGNORED,
     LABELS,
+    LEXICON,
     VOCABULARY,
     Text,
     examples,
@@ -16,9 +22,11 @@ from models.ner.dataset import (
     is_held_out,
     labelled,
     padded,
+    partly_known,
     piece_labels,
     read_labelled,
 )
+from models.ner.lexicon import lexicon
 from models.ner.scores import Scores
 
 
@@ -127,3 +135,28 @@ def test_scores_count_clean_texts_that_are_altered() -> None:
     tally = scores.groups["all", ""]
     assert (tally.clean, tally.altered, tally.right) == (2, 1, 0)
     assert scores.altered[0][1] == ["ID T2"]
+
+
+def test_the_lexicon_is_what_the_lists_and_templates_hold() -> None:
+    assert parse_lexicon(LEXICON.read_text(encoding="utf-8")) == lexicon()
+
+
+def test_the_lexicon_has_no_name_that_is_held_out() -> None:
+    known = lexicon()
+    lists = (HERE / "words" / "names").rglob("family.txt")
+    held_out = [line for path in lists for line in path.read_text(encoding="utf-8").split("\n") if is_held_out(line)]
+    single = [words[0] for line in held_out if len(words := normal_words(line)) == 1 and line.isascii()]
+    listed = sum(bool(known.get(word, 0) & Known.NAME) for word in single)
+    assert len(single) > 1000
+    assert listed < 0.15 * len(single)  # those that another spelling or a given name brings in
+
+
+def test_training_forgets_more_of_what_identifies(tokeniser: WordPiece) -> None:
+    cutter = WordPiece(read_vocabulary(VOCABULARY), {"knee": Known.WORD, "weber": Known.NAME})
+    text = Text("knee " * 2000 + "Weber " * 2000)
+    encoding = cutter.encode(text.text)
+    labels = [0] * 2000 + [1] * 2000
+    known = partly_known(encoding, labels, Random(1))
+    assert known == partly_known(encoding, labels, Random(1))
+    assert known[:2000].count(0) / 2000 == pytest.approx(FORGOTTEN, abs=0.03)
+    assert known[2000:].count(0) / 2000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.04)

@@ -47,6 +47,11 @@ def _all() -> frozenset[str]:
     return _common() | _words_of(_EPONYMS)
 
 
+def words_of(kind: str) -> frozenset[str]:
+    """Return all words of the lists: ``common`` ones, or ``eponyms``."""
+    return _words_of(_EPONYMS) if kind == "eponyms" else _common()
+
+
 @lru_cache(maxsize=65536)
 def is_vocabulary(word: str) -> bool:
     """Tell whether a word, or each part of a compound, is in the lists, maybe with an ending.

@@ -1,0 +1,492 @@
+"""What the network's words become: spans, beside those of the other finders, in texts of each class."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from deid.context import Context
+from deid.encoding.reader import read_part10
+from deid.engine import Instance, deidentify, explain
+from deid.errors import Misconfigured
+from deid.keys import Keys
+from deid.lines import class_named, text_rules
+from deid.onnx import read_entry, shipped_models
+from deid.profile import Profile, load_profile
+from deid.report import Seen
+from deid.text import SpanKind, TextRules, clean_text
+from deid.text.ner import Ner, _is_fraction
+from deid.text.network import LABELS, Network
+from deid.text.spans import Span
+from deid.text.windows import OVERLAP, ROOM, windows
+from deid.text.wordpiece import WordPiece
+from deid.texts import THRESHOLDS, TextClass, text_class
+from tests.factories import STUDY, ct, to_bytes
+from tests.tiny_network import write_models
+
+KNOWS = {
+    "anna": ("B-NAME", 0.95),
+    "kowalska": ("I-NAME", 0.95),
+    "jan": ("B-NAME", 0.45),
+    "liver": ("B-NAME", 0.8),
+    "heart": ("B-PLACE", 0.95),
+    "lublin": ("B-PLACE", 0.95),
+    "charite": ("B-ORG", 0.95),
+    "pager": ("B-CONTACT", 0.95),
+    "maja": ("B-DATE", 0.95),
+    "z": ("I-NAME", 0.2),
+    "-": ("I-NAME", 0.1),
+    "dziewiecdziesiat": ("B-AGE", 0.95),
+}
+KEYS = Keys.from_secret(bytes(range(32)))
+DESCRIPTIONS, COMMENTS = TextClass.DESCRIPTIONS, TextClass.COMMENTS
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_models(tmp_path_factory.mktemp("models"), KNOWS, digits=("I-ID", 0.9))
+
+
+@pytest.fixture(scope="module")
+def network(models: Path) -> Network:
+    return Network(read_entry(models, "ner"))
+
+
+@pytest.fixture(scope="module")
+def ner(network: Network) -> Ner:
+    return Ner(network, {})
+
+
+def found(ner: Ner, text: str, where: TextClass = COMMENTS) -> list[tuple[str, SpanKind]]:
+    return [(text[span.start : span.end], span.kind) for span in ner.find(text, where)]
+
+
+def cleaned(ner: Ner, text: str, where: TextClass = COMMENTS, shift_days: int | None = -400) -> str:
+    return clean_text(text, TextRules((), ("20200512",), lambda _: "2.25.7", shift_days, ner=ner), where).text
+
+
+# Words
+
+
+def test_words_carry_probability_and_label(network: Network) -> None:
+    words = network.words("Seen by Anna Kowalska, Lublin")
+    assert [(word.start, word.end, word.label, word.begins) for word in words] == [
+        (8, 12, "NAME", True),
+        (13, 21, "NAME", False),
+        (23, 29, "PLACE", True),
+    ]
+    assert all(word.probability == pytest.approx(0.95, abs=1e-4) for word in words)
+
+
+@pytest.mark.parametrize("text", ["", " ", "^_^", "...\n", "T1 axial", "\ud800\0"])
+def test_harmless_texts_have_no_words(network: Network, text: str) -> None:
+    assert network.words(text) == ()
+
+
+def test_what_was_read_is_remembered(network: Network) -> None:
+    text = "Anna, remembered"
+    assert network.words(text) is network.words(text)
+
+
+def test_what_is_remembered_is_bounded(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("deid.text.network._MOST_CHARACTERS_REMEMBERED", 5000)
+    for number in range(200):
+        network.words(f"Anna {number} " + "x" * 100)
+    assert len(network._remembered) < 40
+    assert network._characters <= 5000
+
+
+def test_a_name_glued_to_a_date_is_judged_apart_from_it(ner: Ner) -> None:
+    assert found(ner, "anna20190312") == [("anna", SpanKind.NAME)]
+    assert cleaned(ner, "anna20190312 x") == "20180205 x"
+    assert found(ner, "anna2b 7") == [("anna2b", SpanKind.NAME)]
+
+
+@pytest.mark.parametrize("text", ["14/20", "5/325", "145/93", "13/45", "0/31"])
+def test_a_fraction_that_cannot_be_a_date_is_none(text: str) -> None:
+    assert _is_fraction(text, Span(0, len(text), SpanKind.DATE, "ner"))
+
+
+@pytest.mark.parametrize("text", ["3/5", "31/12", "12/31", "03/19", "3/2019", "2019/3", "12/98"])
+def test_two_numbers_that_can_be_a_date_are_what_the_network_says(text: str) -> None:
+    assert not _is_fraction(text, Span(0, len(text), SpanKind.DATE, "ner"))
+
+
+# Windows
+
+
+def windowed(text: str) -> list[tuple[int, int, int, int]]:
+    pieces = WordPiece((shipped_models() / "ner" / "vocab.txt").read_text(encoding="utf-8").split("\n"))
+    return [(each.start, each.end, each.first, each.last) for each in windows(text, pieces.encode(text))]
+
+
+def test_a_short_text_is_one_window() -> None:
+    assert windowed("liver") == [(0, 1, 0, 1)]
+    assert windowed("a " * ROOM) == [(0, ROOM, 0, ROOM)]
+
+
+@pytest.mark.parametrize("text", ["a " * 1000, "a" * 5000, "1 2\n" * 500, "a b. c" * 300, "a1" * 4000, "x_" * 700])
+def test_windows_overlap_and_decide_about_each_piece_once(text: str) -> None:
+    all_windows = windowed(text)
+    assert all(end - start <= ROOM for start, end, _, _ in all_windows)
+    assert all(start <= first < last <= end for start, end, first, last in all_windows)
+    assert [first for _, _, first, _ in all_windows[1:]] == [last for _, _, _, last in all_windows[:-1]]
+    for (_, end, _, _), (start, _, first, _) in pairwise(all_windows):
+        assert OVERLAP <= end - start < 2 * OVERLAP
+        assert start < first < end
+
+
+def test_windows_end_after_lines_and_sentences() -> None:
+    line = "one two three four five six seven.\n"
+    text = line * 100
+    assert {end % 8 for _, end, _, _ in windowed(text)[:-1]} == {0}
+
+
+def test_a_name_is_found_wherever_it_is_in_a_long_text(ner: Ner) -> None:
+    for position in range(0, 400, 7):
+        words = ["a"] * 400
+        words[position] = "Anna"
+        assert found(ner, " ".join(words)) == [("Anna", SpanKind.NAME)]
+
+
+# Spans
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("Anna Kowalska, head", ["Anna Kowalska"]),
+        ("(Anna Kowalska)", ["Anna Kowalska"]),
+        ("Anna Kowalska's head", ["Anna Kowalska"]),
+        ("Anna\nKowalska", ["Anna", "Kowalska"]),
+        ("Anna Anna", ["Anna", "Anna"]),
+        ("ANNA_KOWALSKA_T2", ["ANNA_KOWALSKA"]),
+        ("Anna-Z", ["Anna-Z"]),
+        ("Anna Z", ["Anna"]),
+        ("Z-Anna", ["Z-Anna"]),
+        ("Anna.", ["Anna"]),
+        ("id 44821, 9", ["44821"]),
+    ],
+)
+def test_spans_are_whole_words_of_one_thing(ner: Ner, text: str, spans: list[str]) -> None:
+    assert [part for part, _ in found(ner, text)] == spans
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Anna", SpanKind.NAME),
+        ("Lublin", SpanKind.PLACE),
+        ("Charité", SpanKind.PLACE),
+        ("pager", SpanKind.CONTACT),
+        ("maja", SpanKind.DATE),
+        ("44821", SpanKind.ID),
+        ("dziewiecdziesiat", SpanKind.AGE),
+    ],
+)
+def test_labels_become_kinds(ner: Ner, text: str, kind: SpanKind) -> None:
+    assert found(ner, text) == [(text, kind)]
+
+
+def test_every_label_has_its_kind() -> None:
+    from deid.text.ner import _KINDS
+
+    assert set(_KINDS) == set(LABELS)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [("age: 0893", []), ("93", ["93"]), ("093Y", ["93"]), ("89", []), ("1000", [])],
+)
+def test_only_an_age_over_89_is_one(tmp_path: Path, text: str, left: list[str]) -> None:
+    ages = {f"{number:02d}": ("B-AGE", 0.9) for number in (8, 9, 10, 89, 93)}
+    folder = write_models(tmp_path, {**ages, "3": ("I-AGE", 0.9)})
+    # The tiny network's vocabulary holds all numbers: it may know them, too
+    ner = Ner(Network(read_entry(folder, "ner")), {})
+    assert [part for part, _ in found(ner, text)] == left
+
+
+def test_confidence_is_that_of_the_surest_word(ner: Ner) -> None:
+    (span,) = ner.find("Anna Kowalska", COMMENTS)
+    assert (span.finder, span.confidence) == ("ner", 0.95)
+
+
+# Thresholds and vocabulary
+
+
+def test_each_class_has_its_threshold(ner: Ner) -> None:
+    assert found(ner, "for Jan", DESCRIPTIONS) == []
+    for where in set(TextClass) - {DESCRIPTIONS}:
+        assert found(ner, "for Jan", where) == [("Jan", SpanKind.NAME)]
+
+
+def test_a_profile_goes_before_the_manifest_and_that_before_what_is_usual(tmp_path: Path) -> None:
+    folder = write_models(tmp_path, KNOWS, extra="thresholds = { descriptions = 0.6, lines = 0.2 }")
+    ner = Ner(Network(read_entry(folder, "ner")), {DESCRIPTIONS: 0.7})
+    assert [ner.threshold(where) for where in (DESCRIPTIONS, TextClass.LINES, COMMENTS)] == [0.7, 0.2, 0.4]
+    assert dict.fromkeys(TextClass, 0.4) | {DESCRIPTIONS: 0.5} == THRESHOLDS
+
+
+def test_clinical_words_stay_in_descriptions_unless_a_title_or_certainty_says_otherwise(ner: Ner) -> None:
+    assert found(ner, "Liver MRI", DESCRIPTIONS) == []
+    assert found(ner, "Dr. Liver MRI", DESCRIPTIONS) == [("Liver", SpanKind.NAME)]
+    assert found(ner, "heart MRI", DESCRIPTIONS) == [("heart", SpanKind.PLACE)]
+    assert found(ner, "Liver MRI", COMMENTS) == [("Liver", SpanKind.NAME)]
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "where"),
+    [
+        ("SeriesDescription", "LO", DESCRIPTIONS),
+        ("ProtocolName", "LO", DESCRIPTIONS),
+        ("AcquisitionProtocolDescription", "LT", COMMENTS),
+        ("ImageComments", "LT", COMMENTS),
+        ("PatientComments", "LT", COMMENTS),
+        ("ReasonForStudy", "LO", COMMENTS),
+        ("MedicalAlerts", "LO", COMMENTS),
+    ],
+)
+def test_attributes_have_their_class(keyword: str, vr: str, where: TextClass) -> None:
+    from pydicom.datadict import tag_for_keyword
+
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    assert text_class(tag, vr) is where
+    assert text_class(0x0029_1010, vr) is TextClass.PRIVATE
+
+
+def test_a_class_is_named_by_an_attribute_or_itself() -> None:
+    assert class_named("SeriesDescription") is class_named("descriptions") is DESCRIPTIONS
+    with pytest.raises(Misconfigured, match="Nonsense"):
+        class_named("Nonsense")
+
+
+# Together with the other finders
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("T1 axial  head", "T1 axial  head"),
+        ("Anna Kowalska's head", "head"),
+        ("head of Anna Kowalska, 3 May 2020", "head of, 30 March 2019"),
+        ("Lublin, Charité: T1", "T1"),
+        ("case 2.25.123456789012", "case 2.25.7"),
+    ],
+)
+def test_what_was_read_is_taken_out_and_the_rest_stays(ner: Ner, text: str, left: str) -> None:
+    assert cleaned(ner, text) == left
+
+
+def test_a_text_without_findings_is_the_very_same(ner: Ner) -> None:
+    text = "T1  axial, pre/post "
+    assert clean_text(text, TextRules((), (), str, None, ner=ner)).text is text
+
+
+DATES = {"march": ("I-DATE", 0.95), "the": ("B-DATE", 0.95), "of": ("I-DATE", 0.95), "sometime": ("I-DATE", 0.95)}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("on 3 March 2020", "on 28 January 2019"),  # the network sees the month alone
+        ("2 of 3", "2 3"),  # no date that anybody can read
+        ("seen 20200312 sometime", "seen 20190206"),
+        ("sometime", ""),
+    ],
+)
+def test_a_date_that_can_be_read_is_moved_in_its_own_form(tmp_path: Path, text: str, left: str) -> None:
+    ner = Ner(Network(read_entry(write_models(tmp_path, DATES), "ner")), {})
+    assert cleaned(ner, text) == left
+
+
+def test_a_date_or_uid_that_the_network_takes_for_a_number_is_moved_or_mapped(ner: Ner) -> None:
+    spans = TextRules((), (), str, 1, ner=ner).spans("on 20190312 at 1.2.840.99999.123456.7", COMMENTS)
+    assert [(span.kind, span.finder) for span in spans] == [
+        (SpanKind.ID, "ner+patterns"),
+        (SpanKind.UID, "patterns"),
+    ]
+
+
+def test_known_identifiers_go_whatever_the_network_thinks(ner: Ner) -> None:
+    rules = text_rules(Context(Profile.from_options("x", text="rules"), KEYS), ["LIVER^JAN"], ["77-31"])
+    rules.ner = ner
+    assert clean_text("Liver 7731", rules, DESCRIPTIONS).text == ""
+
+
+# In instances
+
+
+def tcia(models: Path | None, **more: object) -> Context:
+    options = ("clean_descriptors", "clean_structured_content", "retain_long_modified_dates", "retain_safe_private")
+    profile = Profile.from_options("own", options, more.pop("overrides", None), **more)  # type: ignore[arg-type]
+    return Context(profile, KEYS, models=models)
+
+
+def instance(**attributes: object) -> Instance:
+    ds = ct(STUDY, 0)
+    for keyword, value in attributes.items():
+        setattr(ds, keyword, value)
+    part10 = read_part10(to_bytes(ds))
+    return Instance(part10.transfer_syntax, part10.data_set_bytes)
+
+
+def clean(given: Instance, context: Context) -> Dataset:
+    return dcmread(BytesIO(b"".join(map(bytes, deidentify(given, context).clean.part10()))))
+
+
+def test_an_instance_is_read_by_class(models: Path) -> None:
+    out = clean(instance(SeriesDescription="axial for Jan", ImageComments="axial for Jan"), tcia(models))
+    assert (out.SeriesDescription, out.ImageComments) == ("axial for Jan", "axial for")
+
+
+def test_thresholds_of_the_profile_count(models: Path) -> None:
+    given = instance(SeriesDescription="axial for Jan")
+    strict = tcia(models, text={"by": "ner", "thresholds": {"descriptions": 0.3}})
+    assert clean(given, strict).SeriesDescription == "axial for"
+    assert clean(given, tcia(models)).SeriesDescription == "axial for Jan"
+    assert clean(given, tcia(models, text="rules")).SeriesDescription == "axial for Jan"
+
+
+def test_a_text_of_a_report_is_of_the_class_structured(models: Path) -> None:
+    item = Dataset()
+    item.RelationshipType, item.ValueType, item.TextValue = "CONTAINS", "TEXT", "seen by Jan"
+    out = clean(instance(AcquisitionContextSequence=Sequence([item])), tcia(models))
+    assert out.AcquisitionContextSequence[0].TextValue == "seen by"
+
+
+def test_a_private_text_is_cleaned_where_an_override_asks(models: Path) -> None:
+    ds = ct(STUDY, 0)
+    block = ds.private_block(0x0029, "OWN NOTES", create=True)
+    block.add_new(0x01, "LO", "seen by Jan")
+    block.add_new(0x02, "LO", "20200101")
+    part10 = read_part10(to_bytes(ds))
+    overrides = {'(0029,"OWN NOTES",01)': "C", '(0029,"OWN NOTES",02)': "C"}
+    out = clean(Instance(part10.transfer_syntax, part10.data_set_bytes), tcia(models, overrides=overrides))
+    block = out.private_block(0x0029, "OWN NOTES")
+    assert block[0x01].value == "seen by"
+    assert block[0x02].value != "20200101"
+
+
+def test_explain_names_finder_and_confidence_and_no_text(models: Path) -> None:
+    item = Dataset()
+    item.RelationshipType, item.ValueType, item.TextValue = "CONTAINS", "TEXT", "Lublin"
+    given = instance(SeriesDescription="axial of Anna, 3 May 2020", AcquisitionContextSequence=Sequence([item]))
+    by_path = {finding.path: finding for finding in explain(given, tcia(models))}
+
+    assert by_path[(0x0008_103E,)].seen == (Seen("name", "ner", 0.95), Seen("date", "patterns"))
+    assert by_path[(0x0040_0555,)].seen == (Seen("place", "ner", 0.95),)
+    assert by_path[(0x0008_0070,)].seen == ()
+    assert "Anna" not in repr(by_path)
+
+
+def test_the_same_text_is_read_anew_where_the_model_or_the_threshold_is_another(models: Path, tmp_path: Path) -> None:
+    other = write_models(tmp_path, {"axial": ("B-NAME", 0.99)})
+    given = instance(ImageComments="axial of Anna")
+    assert clean(given, tcia(models)).ImageComments == "axial of"
+    assert clean(given, tcia(other)).ImageComments == "of Anna"
+
+
+def test_equal_instances_give_equal_bytes_whatever_was_read_before(models: Path) -> None:
+    given = instance(SeriesDescription="axial for Anna", ImageComments="x " * 200 + "Jan")
+    first = b"".join(map(bytes, deidentify(given, tcia(models)).clean.chunks))
+    clean(instance(ImageComments="Jan " * 300), tcia(models))
+    assert b"".join(map(bytes, deidentify(given, tcia(models)).clean.chunks)) == first
+
+
+def test_a_missing_model_stops_a_profile_that_reads_and_no_other(tmp_path: Path) -> None:
+    for context in (tcia(tmp_path, text="rules"), Context(Profile.from_options("basic"), KEYS, models=tmp_path)):
+        context.check()
+        deidentify(instance(), context)
+    with pytest.raises(Misconfigured):
+        tcia(tmp_path).check()
+    with pytest.raises(Misconfigured):
+        deidentify(instance(ImageComments="seen by Jan"), tcia(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reads"),
+    [
+        ({}, False),
+        ({"StudyDate": "C"}, False),
+        ({"SeriesDescription": "K"}, False),
+        ({"SeriesDescription": "C"}, True),
+        ({"UT": "C"}, True),
+        ({'(0029,"OWN",10)': "C"}, True),
+    ],
+)
+def test_an_override_may_be_what_needs_the_network(overrides: dict[str, str], *, reads: bool) -> None:
+    assert Profile.from_options("x", (), overrides).reads_texts is reads
+    assert not Profile.from_options("x", (), overrides, text="rules").reads_texts
+
+
+# Profiles
+
+
+def test_a_profile_says_thresholds_in_its_table(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text('[text]\nby = "ner"\n[text.thresholds]\ncomments = 0.2\nstructured = 1\n')
+    profile = load_profile(path)
+    assert (profile.text, profile.thresholds) == ("ner", {COMMENTS: 0.2, TextClass.STRUCTURED: 1.0})
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ('text = "llm"', "'llm'; allowed: ner, rules"),
+        ("text = 7", "text must be a str"),
+        ('[text]\nby = "llm"', "'llm'"),
+        ('[text]\nwith = "ner"', "unknown key 'with' in text"),
+        ("[text]\nthresholds = 3", "must be a table"),
+        ("[text.thresholds]\nremarks = 0.5", "'remarks'; allowed: descriptions, comments"),
+        ("[text.thresholds]\ncomments = 0.01", r"from 0\.05 to 1"),
+        ("[text.thresholds]\ncomments = true", r"from 0\.05 to 1"),
+        ('[text.thresholds]\ncomments = "low"', r"from 0\.05 to 1"),
+    ],
+)
+def test_a_wrong_text_key_is_said(tmp_path: Path, table: str, said: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(table)
+    with pytest.raises(Misconfigured, match=said):
+        load_profile(path)
+
+
+# The shipped network
+
+shipped = pytest.mark.skipif(not (shipped_models() / "ner" / "ner.onnx").exists(), reason="no network is shipped yet")
+
+
+@shipped
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("T2w TSE sag p2", "T2w TSE sag p2"),
+        ("CT Abdomen/Pelvis with contrast", "CT Abdomen/Pelvis with contrast"),
+        ("P4^P101^S108", "P4^P101^S108"),
+        ("Parkinson's disease, Foley catheter in situ", "Parkinson's disease, Foley catheter in situ"),
+    ],
+)
+def test_the_shipped_network_leaves_what_names_nobody(text: str, left: str) -> None:
+    ner = Ner(Network(read_entry(shipped_models(), "ner")), {})
+    assert cleaned(ner, text, DESCRIPTIONS) == left
+
+
+@shipped
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Patient Hans Müller was seen today",
+        "Referred by Dr. Katarzyna Wiśniewska",
+        "called Maria Gonzalez about results",
+    ],
+)
+def test_the_shipped_network_finds_names(text: str) -> None:
+    ner = Ner(Network(read_entry(shipped_models(), "ner")), {})
+    assert any(span.kind is SpanKind.NAME for span in ner.find(text, COMMENTS))
+    assert isinstance(ner.find(text, COMMENTS)[0], Span)
