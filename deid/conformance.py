@@ -21,7 +21,7 @@ from pydicom._uid_dict import UID_dictionary
 from deid.elements.ages import OLDEST_AGE_YEARS, cap_age
 from deid.elements.dates import LARGEST_SHIFT_DAYS, SMALLEST_SHIFT_DAYS, shift_value
 from deid.elements.dummies import DUMMY_BY_TAG, DUMMY_BY_VR
-from deid.elements.marks import marks
+from deid.elements.marks import BURNED_IN_ANNOTATION, marks
 from deid.encoding.element import Element
 from deid.encoding.syntax import TRANSFER_SYNTAXES, TransferSyntax
 from deid.encoding.text import encodings
@@ -314,7 +314,10 @@ def _private_edition() -> str:
 def _marks(profiles: Sequence[Profile]) -> Iterator[str]:
     yield "## What the output says of itself"
     yield ""
-    written = [{mark.tag: mark for mark in marks(profile, EDITION)} for profile in profiles]
+    written = [
+        {mark.tag: mark for mark in marks(profile.name, profile.options, profile.method_codes, EDITION)}
+        for profile in profiles
+    ]
     rows = [
         (
             attribute_name(tag),
@@ -324,6 +327,12 @@ def _marks(profiles: Sequence[Profile]) -> Iterator[str]:
         for tag in written[0]
     ]
     yield from _table(("Attribute", "Tag", *map(_title, profiles)), rows)
+    yield ""
+    yield from _prose(
+        f"{attribute_name(BURNED_IN_ANNOTATION)} {tag_text(BURNED_IN_ANNOTATION)} is NO where the Clean Pixel Data "
+        "Option was applied to an instance with pixels: all of its frames were looked at, whatever the attribute said. "
+        "Of an instance that a rule of the profile lets go unseen it is left as it was, and the option is not claimed."
+    )
 
 
 def _mark(mark: Element, profile: Profile) -> str:

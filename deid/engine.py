@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache
 
 from deid.actions import Action
 from deid.context import Context
 from deid.elements.charset import in_utf8
 from deid.elements.clean import Cleaner
-from deid.elements.marks import marks
+from deid.elements.marks import BURNED_IN_ANNOTATION, marks, nothing_burned_in
 from deid.elements.pseudonyms import (
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
@@ -24,24 +24,29 @@ from deid.elements.pseudonyms import (
     subject_of,
     value_text,
 )
-from deid.elements.uids import map_uid, new_uid
-from deid.encoding.element import Buffer, DataSet
+from deid.elements.uids import new_uid
+from deid.encoding.element import Buffer, DataSet, Element
 from deid.encoding.reader import read_data_set
 from deid.encoding.syntax import transfer_syntax
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.writer import write_data_set
 from deid.errors import Reason, Refused
+from deid.finders import looking, text_rules
 from deid.identifiers import Identifiers, harvest
 from deid.identity import check_chosen, shift_of
 from deid.instance import CleanInstance, Instance
 from deid.needles import LARGEST_SEARCHED_TWICE_BYTES
+from deid.pixels.clean import clean_pixels, drop_unseen
+from deid.pixels.format import BITS_OF_FLOAT_PIXELS, PIXEL_DATA
 from deid.pixels.frames import may_hold_text, rebuild_pixel_data
-from deid.profile import Rules
-from deid.report import Finding, Report
+from deid.pixels.look import Looked
+from deid.profile import OPTIONS, Code, Rules
+from deid.report import Finding, Report, Seen
 from deid.standard import EDITION, is_known_sop_class
-from deid.text import TextRules
+from deid.text import clean_text
 from deid.text.documents import clean_document
 from deid.text.memory import Known, remembering
+from deid.texts import CleanText, TextClass
 from deid.verify import Outgoing, verify, verify_texts
 
 __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
@@ -49,7 +54,8 @@ __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explai
 _SOP_CLASS_UID = 0x0008_0016
 _MODALITY = 0x0008_0060
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE0_0000, 0x7FE0_FFFF
-_PIXEL_DATA_TAGS = frozenset({0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010})
+_PIXEL_DATA_TAGS = frozenset({PIXEL_DATA, *BITS_OF_FLOAT_PIXELS})
+_CLEAN_PIXEL_DATA = "clean_pixel_data"
 _MODALITIES_WITH_FACES = frozenset({"CT", "MR", "PT", "NM"})
 _EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
@@ -62,9 +68,25 @@ class Result:
     report: Report
 
 
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """What came of the look at the pixels, so that it can be done to the Data Set once more without another look.
+
+    Attributes
+    ----------
+    looked
+        what was done
+    changed
+        the elements that are others now, None for those that are gone
+    """
+
+    looked: Looked
+    changed: dict[int, Element | None]
+
+
 @dataclass(slots=True)
 class _Work:
-    """One instance between the steps."""
+    """One instance between the steps; `transfer_syntax` is that of the clean one."""
 
     instance: Instance
     context: Context
@@ -74,9 +96,12 @@ class _Work:
     patient: Patient
     shift_days: int
     findings: list[Finding] | None
+    transfer_syntax: str
+    seen: list[Seen] = field(default_factory=list)
     identifiers: Identifiers = field(default_factory=Identifiers)
     clean: DataSet = field(default_factory=DataSet)
     counts: Counter[str] = field(default_factory=Counter)
+    pixels: _Pixels | None = None
     chunks: list[Buffer] = field(default_factory=list)
 
 
@@ -93,7 +118,9 @@ def deidentify(instance: Instance, context: Context) -> Result:
     work = _begin(instance, context, None)
     for step in STEPS:
         step(work)
-    return Result(_clean_instance(work), Report(dict(work.counts), _codes(context)))
+    codes = tuple(code.value for code in _codes(work))
+    pixels = None if work.pixels is None else work.pixels.looked.report
+    return Result(_clean_instance(work), Report(dict(work.counts), codes, pixels=pixels))
 
 
 def explain(instance: Instance, context: Context) -> tuple[Finding, ...]:
@@ -111,8 +138,14 @@ def explain(instance: Instance, context: Context) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _codes(context: Context) -> tuple[str, ...]:
-    return tuple(code.value for code in context.profile.method_codes)
+def _codes(work: _Work) -> list[Code]:
+    """Return what the instance says was applied to it: not that its pixels were cleaned if nobody looked at them.
+
+    An option applies to an instance that has nothing for it to do, as one without pixels.
+    """
+    codes = work.context.profile.method_codes
+    is_unseen = work.pixels is not None and bool(work.pixels.looked.report.skipped)
+    return [code for code in codes if not (is_unseen and code == OPTIONS[_CLEAN_PIXEL_DATA].code)]
 
 
 def _begin(instance: Instance, context: Context, findings: list[Finding] | None) -> _Work:
@@ -128,7 +161,8 @@ def _begin(instance: Instance, context: Context, findings: list[Finding] | None)
     patient = Patient(new.pseudonym, subject.accession_number, new.accession_number)
     days = shift_of(new, context.keys)
     rules = context.profile.rules(sop_class_uid)
-    return _Work(instance, context, source, sop_class_uid, rules, patient, days, findings)
+    syntax = instance.transfer_syntax
+    return _Work(instance, context, source, sop_class_uid, rules, patient, days, findings, syntax)
 
 
 def _refuse_missing_steps(work: _Work) -> None:
@@ -138,10 +172,7 @@ def _refuse_missing_steps(work: _Work) -> None:
         return
     tags = work.source.elements.keys()
     has_pixels = not _PIXEL_DATA_TAGS.isdisjoint(tags)
-    needs = {
-        "pixels": has_pixels,
-        "faces": has_pixels and value_text(work.source, _MODALITY) in _MODALITIES_WITH_FACES,
-    }
+    needs = {"faces": has_pixels and value_text(work.source, _MODALITY) in _MODALITIES_WITH_FACES}
     for step, needed in needs.items():
         if step in demands and needed:
             raise Refused(Reason.STEP_UNAVAILABLE, step)
@@ -174,11 +205,21 @@ def _clean_with(work: _Work, *, redact: bool) -> None:
         clean_text=_text_step(work),
         clean_document=_document_step(work),
         findings=work.findings,
+        seen=work.seen,
     )
     clean = cleaner.clean(work.source, redact=redact)
-    clean.elements.update((mark.tag, mark) for mark in marks(work.context.profile, EDITION))
-    work.clean = DataSet(dict(sorted(clean.elements.items())), clean.charset)
+    work.clean = clean
     work.counts = cleaner.counts
+    _mark(work)
+
+
+def _mark(work: _Work) -> None:
+    """Write what was done as the standard asks (PS3.15 Sections E.1.1 and E.3.1)."""
+    profile, elements = work.context.profile, work.clean.elements
+    elements.update((mark.tag, mark) for mark in marks(profile.name, profile.options, _codes(work), EDITION))
+    if work.pixels is not None and not work.pixels.looked.report.skipped:
+        elements[BURNED_IN_ANNOTATION] = nothing_burned_in()
+    work.clean.elements = dict(sorted(elements.items()))
 
 
 def _shift_in_texts(work: _Work) -> int | None:
@@ -189,30 +230,91 @@ def _shift_in_texts(work: _Work) -> int | None:
     return 0 if "retain_long_full_dates" in options else None
 
 
-def _text_step(work: _Work) -> Callable[[str], str] | None:
-    """Return what cleans a text of this instance; None while the profile wants finders that are not there yet."""
-    if work.rules.text != "rules":
+def _text_step(work: _Work) -> CleanText | None:
+    """Return what cleans a text of this instance, the network being loaded when the first text wants it.
+
+    None if the profile cleans no texts: it needs no network, and what stands where no text should goes.
+    """
+    context = work.context
+    if not context.profile.cleans_texts:
         return None
-    uid_key = work.context.keys.uid
-    map_text_uid = str if "retain_uids" in work.context.profile.options else partial(map_uid, uid_key)
     needles, dates, shift = work.identifiers.needles, work.identifiers.dates, _shift_in_texts(work)
-    return remembering(lambda: TextRules(needles, dates, map_text_uid, shift), Known(needles, dates, shift, uid_key))
+    rules = cache(lambda: text_rules(context, work.identifiers, shift))
+    if work.findings is None:
+        return remembering(rules, Known(needles, dates, shift, context.keys.uid, context.reader))
+
+    def clean(text: str, text_class: TextClass) -> str:
+        cleaned = clean_text(text, rules(), text_class)
+        work.seen.extend(Seen(span.kind, span.finder, span.confidence) for span in cleaned.spans)
+        return cleaned.text
+
+    return clean
 
 
 def _document_step(work: _Work) -> Callable[[str, Buffer], bytes] | None:
     """Return what cleans an encapsulated document, where an override wants that instead of Table E.1-1's dummy."""
-    if work.rules.text != "rules":
+    if not work.context.profile.cleans_texts:
         return None
     key, needles = work.context.keys.uid, work.identifiers.needles
 
     def rename(name: str) -> str:
         return f"name-{new_uid(key, name).rpartition('.')[2][:12]}"
 
-    return lambda mime, data: clean_document(mime, data, needles, rename)
+    return lambda mime, data: clean_document(mime, data, needles, rename, work.context.ner())
 
 
 def _rebuild_pixels(work: _Work) -> None:
     rebuild_pixel_data(work.clean, transfer_syntax(work.instance.transfer_syntax))
+
+
+def _clean_pixels(work: _Work) -> None:
+    """Mask what identifies in the pixels."""
+    rules = work.context.profile.pixels
+    if rules is None:
+        return
+    before = dict(work.clean.elements)
+    how = looking(work.context, work.identifiers, rules)
+    looked = clean_pixels(work.source, work.clean, transfer_syntax(work.transfer_syntax), how)
+    if looked is None:
+        return
+    after = work.clean.elements
+    changed = {tag: after.get(tag) for tag in {*before, *after} if after.get(tag) is not before.get(tag)}
+    work.pixels = _Pixels(looked, changed)
+    work.transfer_syntax = looked.syntax.uid
+    _mark(work)
+    _note_pixels(work, before)
+
+
+def _note_pixels(work: _Work, before: dict[int, Element]) -> None:
+    """Count, and say, which elements the look at the pixels has changed or removed."""
+    assert work.pixels is not None  # noqa: S101  the caller has looked
+    after = work.clean.elements
+    for tag in {*work.pixels.changed, BURNED_IN_ANNOTATION} & before.keys():
+        if after.get(tag) is before[tag]:
+            continue
+        now = Action.C if tag in after else Action.X
+        work.counts[work.rules.rule(tag, before[tag].vr, 0).action] -= 1
+        work.counts[now] += 1
+        if work.findings is not None:
+            for index, finding in enumerate(work.findings):
+                if finding.path == (tag,):
+                    work.findings[index] = replace(finding, action=now, source=f"option {_CLEAN_PIXEL_DATA}")
+
+
+def _mask_again(work: _Work) -> None:
+    """Do to a Data Set that was cleaned anew what the look at the pixels did to the one before."""
+    rules = work.context.profile.pixels
+    if work.pixels is None or rules is None:
+        return
+    before = dict(work.clean.elements)
+    for tag, element in work.pixels.changed.items():
+        if element is None:
+            work.clean.elements.pop(tag, None)
+        else:
+            work.clean.elements[tag] = element
+    drop_unseen(work.clean, work.pixels.looked, rules)
+    _mark(work)
+    _note_pixels(work, before)
 
 
 def _recode_texts(work: _Work) -> None:
@@ -239,7 +341,7 @@ def _recoded_finding(finding: Finding, declarations: tuple[int, ...]) -> Finding
 
 def _encode_and_verify(work: _Work) -> None:
     """Encode what will be sent, and look at those bytes."""
-    syntax = transfer_syntax(work.instance.transfer_syntax)
+    syntax = transfer_syntax(work.transfer_syntax)
     written_as = _EXPLICIT_VR_LITTLE_ENDIAN if syntax.deflated else syntax.uid
     encoded = _encoded(work, written_as)
     candidates = work.identifiers.needles.possible_in(encoded.header)
@@ -247,6 +349,7 @@ def _encode_and_verify(work: _Work) -> None:
     if _looks_in_the_whole(work) and (candidates or not is_searched_whole):
         _clean_with(work, redact=True)
         _rebuild_pixels(work)
+        _mask_again(work)
         encoded = _encoded(work, written_as)
         candidates = work.identifiers.needles.possible_in(encoded.header)
     searched = encoded.pixels.elements.values() if may_hold_text(work.clean, syntax) else ()
@@ -288,7 +391,7 @@ def _clean_instance(work: _Work) -> CleanInstance:
     return CleanInstance(
         sop_class_uid=work.sop_class_uid,
         sop_instance_uid=value_text(clean, SOP_INSTANCE_UID),
-        transfer_syntax=work.instance.transfer_syntax,
+        transfer_syntax=work.transfer_syntax,
         study_instance_uid=value_text(clean, STUDY_INSTANCE_UID),
         series_instance_uid=value_text(clean, SERIES_INSTANCE_UID),
         patient_id=work.patient.pseudonym,
@@ -301,6 +404,7 @@ STEPS: tuple[Callable[[_Work], None], ...] = (
     _harvest,
     _clean_elements,
     _rebuild_pixels,
+    _clean_pixels,
     _recode_texts,
     _encode_and_verify,
 )

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydicom.datadict import dictionary_VR
 
 from deid.actions import Action, Means, Rule
 from deid.errors import Misconfigured, Reason, Refused
 from deid.options import BASIC_PROFILE, DATES, OPTIONS, Code, Option
 from deid.overrides import Override, parse_overrides
+from deid.pixels.rules import PixelRules
 from deid.rules import Policy, Rules, resolve
 from deid.standard import is_known_sop_class
 from deid.standard.iods import has_attribute_table
+from deid.texts import LOWEST_THRESHOLD, TextClass
 
 __all__ = [
     "BASIC_PROFILE",
@@ -34,7 +38,9 @@ __all__ = [
 TEXT_CLEANERS = ("ner", "rules")
 CHARACTER_SETS = ("source", "utf-8")
 # What a finder of names has to see before an output may claim it.
+_PIXEL_OPTION = "clean_pixel_data"
 _TEXT_OPTIONS = frozenset({"clean_descriptors", "clean_graphics", "clean_structured_content"})
+_OTHERWISE_CLEANED = frozenset({"AS", "DA", "DT", "TM"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +53,13 @@ class Profile:
         how configuration and reports call it
     policy
         options, overrides and what else it lays down
+    pixels
+        what is done with pixels; None without the option ``clean_pixel_data``
     """
 
     name: str
     policy: Policy = field(default_factory=Policy)
+    pixels: PixelRules | None = None
     _rules: dict[str, Rules] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -61,7 +70,7 @@ class Profile:
         overrides: Mapping[str, str] | None = None,
         *,
         sop_classes: Mapping[str, Mapping[str, str]] | None = None,
-        text: str = "ner",
+        text: str | Mapping[str, Any] = "ner",
         allow_list: bool = False,
         character_set: str = CHARACTER_SETS[0],
     ) -> Profile:
@@ -78,8 +87,9 @@ class Profile:
         sop_classes
             keyword or UID of a SOP Class → overrides for its instances alone
         text
-            ``ner``: the Clean Descriptors Option needs a finder of names in free text; ``rules``: descriptors are
-            cleaned by rules alone, and the option is not claimed
+            ``ner``: a network reads texts, beside the rules; ``rules``: descriptors are cleaned by rules alone, and the
+            Clean Descriptors Option is not claimed; or a table with that under ``by``, and under ``thresholds`` for a
+            class of text (`deid.texts.TextClass`) from which probability on the network's words are taken out
         allow_list
             keep only what Table E.1-1 names or the instance's IOD has, and no free text
         character_set
@@ -95,15 +105,36 @@ class Profile:
             raise Misconfigured(f"profile {name}: unknown option {unknown[0]!r}; allowed: {', '.join(OPTIONS)}")
         if chosen >= set(DATES):
             raise Misconfigured(f"profile {name}: {' and '.join(DATES)} contradict each other; choose one")
-        if text not in TEXT_CLEANERS:
-            raise Misconfigured(f"profile {name}: text = {text!r}; allowed: {', '.join(TEXT_CLEANERS)}")
+        cleaner, thresholds = _text(name, text)
         if character_set not in CHARACTER_SETS:
             allowed = ", ".join(CHARACTER_SETS)
             raise Misconfigured(f"profile {name}: character_set = {character_set!r}; allowed: {allowed}")
         parsed = parse_overrides(name, overrides or {})
         for sop_class, own in (sop_classes or {}).items():
             parsed += parse_overrides(name, own, sop_class)
-        return cls(name, Policy(chosen, parsed, text, allow_list, character_set))
+        policy = Policy(chosen, parsed, cleaner, allow_list, character_set, thresholds)
+        return cls(name, policy, PixelRules() if _PIXEL_OPTION in chosen else None)
+
+    def with_pixels(self, table: Mapping[str, Any], folder: Path | None = None) -> Profile:
+        """Return the profile with other rules for pixels.
+
+        Parameters
+        ----------
+        table
+            as `deid.pixels.rules` has it
+        folder
+            that its paths are relative to
+
+        Raises
+        ------
+        Misconfigured
+            The table says something that isn't known, or the profile doesn't have the option ``clean_pixel_data``.
+        """
+        if self.pixels is None:
+            raise Misconfigured(
+                f"profile {self.name}: pixels says how {_PIXEL_OPTION} is done, which isn't an option here"
+            )
+        return replace(self, pixels=PixelRules.from_table(table, name=self.name, folder=folder))
 
     @property
     def options(self) -> frozenset[str]:
@@ -119,6 +150,26 @@ class Profile:
     def text(self) -> str:
         """What cleans a text: ``ner`` or ``rules``."""
         return self.policy.text
+
+    @property
+    def thresholds(self) -> Mapping[TextClass, float]:
+        """Class of text → from which probability on the network's words are taken out, where the profile says so."""
+        return self.policy.thresholds
+
+    @property
+    def cleans_texts(self) -> bool:
+        """Tell whether texts are cleaned; rules need nothing, and are always there."""
+        return self.text == "rules" or self.reads_texts
+
+    @property
+    def reads_texts(self) -> bool:
+        """Tell whether an option or an override has texts cleaned by the network, so that it has to be there.
+
+        Lines read in pixels are texts too, where some of them may stay.
+        """
+        wanted = bool(self.options & _TEXT_OPTIONS) or any(map(_wants_a_text_cleaned, self.overrides))
+        wanted = wanted or (self.pixels is not None and self.pixels.markers is not None)
+        return self.text == "ner" and wanted
 
     @property
     def character_set(self) -> str:
@@ -158,9 +209,45 @@ class Profile:
         return found
 
 
+def _wants_a_text_cleaned(override: Override) -> bool:
+    if override.action is not Action.C:
+        return False
+    vr = override.vr or ("" if override.creator else _vr_of(override.tag))
+    return vr not in _OTHERWISE_CLEANED
+
+
+def _vr_of(tag: int) -> str:
+    try:
+        return str(dictionary_VR(tag))
+    except KeyError:
+        return ""
+
+
+def _text(name: str, raw: str | Mapping[str, Any]) -> tuple[str, dict[TextClass, float]]:
+    """Read what cleans a text, and the thresholds."""
+    table = {"by": raw} if isinstance(raw, str) else raw
+    if unknown := sorted(set(table) - {"by", "thresholds"}):
+        raise Misconfigured(f"profile {name}: unknown key {unknown[0]!r} in text; allowed: by, thresholds")
+    cleaner = table.get("by", TEXT_CLEANERS[0])
+    if cleaner not in TEXT_CLEANERS:
+        raise Misconfigured(f"profile {name}: text = {cleaner!r}; allowed: {', '.join(TEXT_CLEANERS)}")
+    return cleaner, _thresholds(name, table.get("thresholds", {}))
+
+
+def _thresholds(name: str, raw: object) -> dict[TextClass, float]:
+    if not isinstance(raw, Mapping):
+        raise Misconfigured(f"profile {name}: text.thresholds must be a table")
+    for key, value in raw.items():
+        if key not in set(TextClass):
+            raise Misconfigured(f"profile {name}: unknown threshold {key!r}; allowed: {', '.join(TextClass)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not LOWEST_THRESHOLD <= value <= 1:
+            raise Misconfigured(f"profile {name}: threshold {key} must be a number from {LOWEST_THRESHOLD} to 1")
+    return {TextClass(key): float(value) for key, value in raw.items()}
+
+
 # Profiles in files
 
-_KEYS = ("name", "description", "options", "text", "allow_list", "character_set", "overrides", "sop_class")
+_KEYS = ("name", "description", "options", "text", "allow_list", "character_set", "overrides", "sop_class", "pixels")
 
 
 def load_profile(path: Path) -> Profile:
@@ -179,15 +266,20 @@ def load_profile(path: Path) -> Profile:
     _checked(path, raw, "description", str, "")
     options = _checked(path, raw, "options", list, [])
     _check_texts(path, options)
-    return Profile.from_options(
+    text = raw.get("text", TEXT_CLEANERS[0])
+    if not isinstance(text, dict):  # a table says the same, and thresholds
+        text = _checked(path, raw, "text", str, TEXT_CLEANERS[0])
+    profile = Profile.from_options(
         _checked(path, raw, "name", str, path.stem),
         options,
         _overrides(path, raw),
         sop_classes=_sop_classes(path, raw),
-        text=_checked(path, raw, "text", str, TEXT_CLEANERS[0]),
+        text=text,
         allow_list=_checked(path, raw, "allow_list", bool, default=False),
         character_set=_checked(path, raw, "character_set", str, CHARACTER_SETS[0]),
     )
+    pixels = _checked(path, raw, "pixels", dict, {})
+    return profile.with_pixels(pixels, path.parent) if pixels else profile
 
 
 def _sop_classes(path: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydicom.datadict import get_entry
 
@@ -14,6 +14,7 @@ from deid.standard import Row, attribute_type, confidentiality_row
 from deid.standard.beyond import REMOVED_BESIDE_THE_TABLE, UIDS_OF_NO_INSTANCE
 from deid.standard.iods import attribute_outside_the_table
 from deid.standard.private import Disposition, private_row, private_vr
+from deid.texts import TextClass
 
 __all__ = ["Policy", "Rules", "resolve"]
 
@@ -50,6 +51,8 @@ class Policy:
         only what Table E.1-1 names or the IOD has stays, and no free text
     character_set
         ``source`` or ``utf-8``: what texts are written in
+    thresholds
+        class of text → how probable it must be that a word identifies; for a class that isn't here, what is usual
     """
 
     options: frozenset[str] = frozenset()
@@ -57,6 +60,7 @@ class Policy:
     text: str = "ner"
     allow_list: bool = False
     character_set: str = "source"
+    thresholds: Mapping[TextClass, float] = field(default_factory=dict)
 
 
 class Rules:

@@ -7,7 +7,7 @@ from deid.encoding.element import DataSet, Element
 from deid.encoding.syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from deid.encoding.writer import write_data_set
 from deid.engine import deidentify
-from deid.errors import Reason, Refused
+from deid.errors import Misconfigured, Reason, Refused
 from deid.instance import Instance
 from deid.keys import Keys
 from deid.profile import Profile
@@ -31,6 +31,8 @@ def is_supported(option: str) -> bool:
     context = Context(Profile.from_options("probe", [option]), Keys.from_secret(bytes(32)))
     try:
         deidentify(Instance(EXPLICIT_VR_LITTLE_ENDIAN, data), context)
+    except Misconfigured:  # the step is there; without its network nothing starts that needs it
+        return True
     except Refused as refused:
         if refused.reason is not Reason.STEP_UNAVAILABLE:
             raise

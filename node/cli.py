@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
-    for add in (_add_running, _add_network, _add_quarantine, _add_offline, _add_profile, _add_lookup, _add_setup):
+    for add in _GROUPS:
         add(commands)
     return parser
 
@@ -205,10 +205,13 @@ def _add_offline(commands: _Subparsers) -> None:
         "Writes OUT/<patient>/<study UID>/<series UID>/<SOP instance UID>.dcm, all of them new names; nothing that\n"
         "IN calls its files is carried over. What cannot be cleaned is not written but listed on stdout, with the\n"
         "reason and its path below IN (which may name a patient); a DICOMDIR is skipped. The same key gives the same\n"
-        "output, so a run that was interrupted can be repeated into the same OUT.",
+        "output, so a run that was interrupted can be repeated into the same OUT.\n"
+        "With --text, instead, each line of a text file (- for stdin) is cleaned like a value and written to stdout.",
     )
-    clean.add_argument("source", type=Path, metavar="IN", help="a file or folder")
-    clean.add_argument("target", type=Path, metavar="OUT", help="a folder; made if it is missing")
+    clean.add_argument("source", nargs="?", type=Path, metavar="IN", help="a file or folder")
+    clean.add_argument("target", nargs="?", type=Path, metavar="OUT", help="a folder; made if it is missing")
+    clean.add_argument("--text", type=Path, metavar="FILE", help="clean the lines of a text file, UTF-8, instead")
+    _add_patient(clean)
     clean.add_argument("--jobs", type=positive, metavar="N", help="processes (default: one per CPU)")
     explain = _add(
         commands,
@@ -218,16 +221,46 @@ def _add_offline(commands: _Subparsers) -> None:
         "One line per element at every depth: tag, VR, action (D Z X K C U of PS3.15 Table E.1-1a; + is added; - goes\n"
         "with the Sequence around it), what became of it, source, keyword. Of a private one also the creator, if a\n"
         "list or dictionary knows it: others are values of the instance. For an instance that would be refused, the\n"
-        "reason and where.",
+        "reason and where. Of a text that was cleaned, what was found in it: kinds, finders and confidences.",
     )
     explain.add_argument("file", type=Path, metavar="FILE", help="a DICOM file")
     explain.add_argument("--values", action="store_true", help="also print values, before and after: PATIENT DATA")
     explain.add_argument("--json", action="store_true", help="one JSON object instead of text")
-    for parser in (clean, explain):
+    text = _add(
+        commands,
+        "text",
+        "text:text",
+        "clean one text as if it stood in an instance",
+        "Prints the clean text. Without --name and --id nothing is known of a patient: then dates are taken out where\n"
+        "the profile would move them, and names are found by what they look like and where they stand.",
+    )
+    text.add_argument("string", metavar="STRING", help="the text")
+    text.add_argument("--explain", action="store_true", help="also each thing found: range, kind, finder, confidence")
+    _add_patient(text)
+    preview = _add(
+        commands,
+        "preview",
+        "preview:preview",
+        "draw what would be masked in one frame of a file, before and after: PATIENT DATA",
+        "Writes a PNG that only its owner can read: the frame as it is, and beside it as it would leave, with the\n"
+        "boxes: red for lines that were found, orange for what is masked unseen (device templates, outside calibrated\n"
+        "ultrasound regions, screens). Prints each box with its reason and its frames, never a text.",
+    )
+    preview.add_argument("file", type=Path, metavar="FILE", help="a DICOM file")
+    preview.add_argument("--out", type=Path, required=True, metavar="PNG", help="the picture; overwritten if it exists")
+    preview.add_argument("--frame", type=positive, default=1, metavar="N", help="which frame, from 1 (default: 1)")
+    for parser in (clean, explain, text, preview):
         parser.add_argument(
             "--profile", metavar="P", help="a shipped profile's name or a TOML file (default: the first project's)"
         )
         _add_config(parser)
+
+
+def _add_patient(parser: _Parser) -> None:
+    """Add what may be known of a text."""
+    parser.add_argument("--attribute", metavar="A", help="where it stands: a keyword (default: ImageComments)")
+    parser.add_argument("--name", action="append", metavar="PN", help="a known name, such as DOE^JANE; may be repeated")
+    parser.add_argument("--id", action="append", metavar="ID", help="a known ID; dates move by the first")
 
 
 def _add_profile(commands: _Subparsers) -> None:
@@ -305,3 +338,14 @@ def _add_setup(commands: _Subparsers) -> None:
         "One line per thing that was tried. Destinations are asked by C-ECHO.",
     )
     _add_config(check)
+
+
+_GROUPS = (
+    _add_running,
+    _add_network,
+    _add_quarantine,
+    _add_offline,
+    _add_profile,
+    _add_lookup,
+    _add_setup,
+)

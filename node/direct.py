@@ -78,7 +78,9 @@ class DirectRelay:
 
     def __init__(self, settings: Settings, project: Project) -> None:
         self._project = Name(project.name)
-        recipe = Recipe(profile_path(project), settings.key_file, project.identity, project.name, settings.spool.path)
+        profile, models = profile_path(project), settings.models.folder
+        recipe = Recipe(profile, settings.key_file, project.identity, project.name, settings.spool.path, models=models)
+        recipe.check()
         self._source = recipe.prepared().source  # a mistake must stop the node, not each instance
         self._recipe = replace(recipe, lenient=True)
         work = settings.work

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from deid.context import Context
     from deid.encoding.element import Buffer
-    from deid.report import Finding
+    from deid.report import Finding, PixelReport, Seen
 
 ADDED, WITH_ITS_SEQUENCE = "+", "-"
 """Actions that no table has: the element is new; what happened to the Sequence around it happened to it."""
@@ -44,7 +44,7 @@ _FIRST_OVERLAY, _LAST_OVERLAY = 0x6000_0000, 0x60FF_FFFF
 _NONE = DataSet()
 _TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)")
 _PIXEL_DATA = (0x7FE0_0008, 0x7FE0_0009, 0x7FE0_0010)
-_TAGS_OF_STEPS = {"pixels": _PIXEL_DATA, "faces": _PIXEL_DATA}
+_TAGS_OF_STEPS = {"faces": _PIXEL_DATA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Row:
         of a private element the Private Creator, which may be any text of the instance: see `is_known_creator`
     before, after
         values as text; patient data
+    seen
+        what was found in its texts: kinds, finders and confidences, never what it is
     """
 
     path: tuple[int, ...]
@@ -79,6 +81,7 @@ class Row:
     creator: str = ""
     before: str = ""
     after: str = ""
+    seen: tuple[Seen, ...] = ()
 
     @property
     def keyword(self) -> str:
@@ -101,6 +104,7 @@ class Explanation:
     sop_class_uid: str
     transfer_syntax: str
     rows: tuple[Row, ...]
+    pixels: PixelReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,8 @@ def explanation(file: Buffer, context: Context) -> Explanation:
     part10 = read_part10(file, context.limits)
     instance = Instance(part10.transfer_syntax, part10.data_set_bytes)
     findings = deque(explain(instance, context))
-    clean = deidentify(instance, context).clean
+    result = deidentify(instance, context)
+    clean = result.clean
     after = read_data_set(b"".join(clean.chunks), clean.transfer_syntax, context.limits)
     before = read_data_set(instance.data, instance.transfer_syntax, context.limits)
     little_endian = transfer_syntax(instance.transfer_syntax).little_endian
@@ -131,7 +136,7 @@ def explanation(file: Buffer, context: Context) -> Explanation:
     added = (element for tag, element in after.elements.items() if tag not in before.elements)
     found += [_added(element, after) for element in added]
     found.sort(key=lambda row: row.path[0])  # stable: the elements of a sequence stay together
-    return Explanation(clean.sop_class_uid, instance.transfer_syntax, tuple(found))
+    return Explanation(clean.sop_class_uid, instance.transfer_syntax, tuple(found), result.report.pixels)
 
 
 def spots(file: Buffer, refused: Refused, context: Context) -> list[Spot]:
@@ -185,7 +190,8 @@ class _Walk:
             action, result, source = self._said(element, kept, finding, path, done)
             creator = _creator(element, creators) if tag & _PRIVATE else ""
             texts = (_shown(element, before), "" if kept is None else _shown(kept, after))
-            yield Row(here, items, element.vr, action, result, source, creator, *texts)
+            seen = finding.seen if finding else ()
+            yield Row(here, items, element.vr, action, result, source, creator, *texts, seen)
             cleaned = kept.value if kept is not None and isinstance(kept.value, list) else []
             for number, item in enumerate(self._items(element, before, here)):
                 counterpart = cleaned[number] if number < len(cleaned) else _NONE

@@ -80,6 +80,8 @@ class Recipe:
         who patients become, in which project, and where a table is unless `identity` says otherwise
     lenient
         as for `node.identities.open_source`
+    models
+        the folder of the models; None for the shipped ones
     """
 
     profile: Path
@@ -88,6 +90,7 @@ class Recipe:
     project: str = "default"
     spool: Path = Path("var/spool")
     lenient: bool = False
+    models: Path | None = None
 
     def prepared(self) -> Prepared:
         """Load profile, key and identities, once for each process.
@@ -111,6 +114,16 @@ class Recipe:
         """
         return self.prepared().context
 
+    def check(self) -> None:
+        """Try all that it needs, models too; those don't stay in memory.
+
+        Raises
+        ------
+        deid.errors.Misconfigured, node.errors.Misconfigured
+            As for `prepared`, or a model is missing or altered.
+        """
+        self.context().check()
+
 
 @dataclass(frozen=True, slots=True)
 class Disposition:
@@ -126,7 +139,8 @@ class Disposition:
 def _prepared(recipe: Recipe) -> Prepared:
     secret = load_key(recipe.key_file)
     source = open_source(recipe.identity, recipe.project, recipe.spool, secret, lenient=recipe.lenient)
-    context = Context(load_profile(recipe.profile), Keys.from_secret(secret), Limits(), source.current())
+    profile, keys = load_profile(recipe.profile), Keys.from_secret(secret)
+    context = Context(profile, keys, Limits(), source.current(), recipe.models)
     return Prepared(context, source)
 
 

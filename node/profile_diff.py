@@ -11,6 +11,7 @@ from deid.options import OPTIONS
 from deid.profile import Profile
 from deid.table import attribute_name, by_type, lines, outside, private_lines, tag_text
 from node.layout import aligned, broken
+from node.profile_json import pixel_values
 from node.profile_text import private_tag, short_source
 
 _NAME_WIDTH = 31
@@ -47,8 +48,14 @@ def settings(first: Profile, second: Profile) -> list[tuple[str, str, str]]:
     """Return what the profiles lay down differently for all attributes: what, in the first, in the second."""
     rows = [(name, _yes(name in first.options), _yes(name in second.options)) for name in OPTIONS]
     rows.append(("text", first.text, second.text))
+    for name in sorted({*first.thresholds, *second.thresholds}):
+        one, other = (f"{side.thresholds.get(name, 'usual')}" for side in (first, second))
+        rows.append((f"text.thresholds.{name}", one, other))
     rows.append(("allow_list", _yes(first.policy.allow_list), _yes(second.policy.allow_list)))
     rows.append(("character_set", first.character_set, second.character_set))
+    if first.pixels is not None and second.pixels is not None:
+        one_by_key, other_by_key = pixel_values(first.pixels), pixel_values(second.pixels)
+        rows += [(f"pixels.{key}", str(one_by_key[key]), str(other_by_key[key])) for key in one_by_key]
     return [row for row in rows if row[1] != row[2]]
 
 

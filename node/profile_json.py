@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from deid.actions import Rule
 from deid.overrides import Override
+from deid.pixels.rules import PixelRules
 from deid.profile import Profile
 from deid.standard import EDITION
 from deid.table import Line, Outside, PrivateLine, attribute_name, private_name, tag_text
@@ -23,8 +24,27 @@ def profile_values(profile: Profile) -> Plain:
         "claims": [code.value for code in profile.method_codes],
         "asks_for_steps": sorted(profile.demands),
         "text": profile.text,
+        "thresholds": dict(profile.thresholds),
         "allow_list": profile.policy.allow_list,
         "character_set": profile.character_set,
+        "pixels": None if profile.pixels is None else pixel_values(profile.pixels),
+    }
+
+
+def pixel_values(rules: PixelRules) -> Plain:
+    """Return what a profile wants done with pixels."""
+    return {
+        "keep_markers": rules.markers is not None,
+        "min_confidence": rules.min_confidence,
+        "templates": len(rules.files.templates),
+        "mask_outside_ultrasound_regions": rules.mask_outside_ultrasound_regions,
+        **{f"screens.{kind}": str(treatment) for kind, treatment in rules.screens.items()},
+        "allowed_screens": sorted(rules.allowed_screens),
+        "skip": [skip.name for skip in rules.skip],
+        "largest_image": rules.largest_image_px,
+        "overlays": str(rules.overlays),
+        "icons": str(rules.icons),
+        "series_memory": rules.series_memory,
     }
 
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from deid.actions import Action, Rule
 from deid.options import BASIC_PROFILE, OPTIONS
 from deid.overrides import Override
+from deid.pixels.rules import PixelRules
 from deid.profile import Profile
 from deid.standard import EDITION, Row
 from deid.table import (
@@ -48,9 +49,28 @@ def heading(profile: Profile) -> Iterator[str]:
     if profile.policy.allow_list:
         yield ""
         yield "An allow-list: outside the table only what the instance's IOD has, of its texts only known terms."
+    if profile.text == "ner" and profile.thresholds:
+        yield ""
+        values = ", ".join(f"{name} {value:g}" for name, value in profile.thresholds.items())
+        yield f"The network's words are taken out of texts from these probabilities on: {values}."
+    if profile.pixels is not None:
+        yield ""
+        yield from _pixels(profile.pixels)
     if profile.character_set == "utf-8":
         yield ""
         yield "All texts in UTF-8 (ISO_IR 192), whatever they came in."
+
+
+def _pixels(rules: PixelRules) -> Iterator[str]:
+    """Yield what is done with pixels beside masking the text that is found in them."""
+    stays = "lines of the vocabulary of markers stay" if rules.markers is not None else "no line that is found stays"
+    screens = ", ".join(f"{kind}: {treatment}" for kind, treatment in rules.screens.items())
+    templates = f"{len(rules.files.templates)} device templates"
+    yield from paragraph(["Pixels: every frame is looked at", stays, templates, f"screens {screens}"], 0, ";")
+    if rules.skip:
+        yield f"Nobody looks at what these rules are for: {', '.join(skip.name for skip in rules.skip)}."
+    if rules.series_memory:
+        yield "What is masked depends on the order in which a series' instances come (series_memory)."
 
 
 def table(lines: Sequence[Line], *, by_place: bool = False) -> Iterator[str]:

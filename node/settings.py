@@ -150,6 +150,19 @@ class ForwardSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelsSettings:
+    """Where the networks are.
+
+    Attributes
+    ----------
+    folder
+        with the manifest; None for the shipped one
+    """
+
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     """What is logged: this level and above. Lines are JSON on standard error."""
 
@@ -242,6 +255,7 @@ class Settings:
     receive: ReceiveSettings = field(default_factory=ReceiveSettings)
     work: WorkSettings = field(default_factory=WorkSettings)
     forward: ForwardSettings = field(default_factory=ForwardSettings)
+    models: ModelsSettings = field(default_factory=ModelsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     peers: tuple[Peer, ...] = _LOOPBACK
     projects: tuple[Project, ...] = (Project("default"),)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from deid.actions import Action, Means, Rule
 from deid.elements.ages import cap_age
 from deid.elements.allow import is_allowed
 from deid.elements.content import CLEANED_TEXT_VRS, CONTENT_TAGS, ContentRules, clean_content, clean_text_element
@@ -32,10 +34,11 @@ from deid.encoding.limits import Limits
 from deid.encoding.tags import show
 from deid.errors import Reason, Refused
 from deid.needles import Needle, Needles, first_in_bytes
-from deid.profile import Action, Means, Rule, Rules
-from deid.report import Finding
+from deid.report import Finding, Seen
+from deid.rules import Rules
 from deid.search import NUMBER_VRS, TEXT_VRS, finding_in
 from deid.standard.beyond import UIDS_OF_NO_INSTANCE
+from deid.texts import CleanText, TextClass, text_class
 
 _PSEUDONYMOUS = frozenset({PATIENT_NAME, PATIENT_ID})
 _FIRST_OVERLAY_GROUP, _LAST_OVERLAY_GROUP = 0x6000, 0x60FF
@@ -74,6 +77,8 @@ class Cleaner:
         elements per action
     findings
         one per element if wanted, else None
+    seen
+        what the text step has found since it was last looked at, if findings are wanted
     """
 
     rules: Rules
@@ -84,10 +89,11 @@ class Cleaner:
     little_endian: bool = True
     options: frozenset[str] = frozenset()
     shift_in_texts: int | None = None
-    clean_text: Callable[[str], str] | None = None
+    clean_text: CleanText | None = None
     clean_document: Callable[[str, Buffer], bytes] | None = None
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] | None = None
+    seen: list[Seen] = field(default_factory=list)
     _kept_texts: list[tuple[DataSet, Element, Action]] = field(default_factory=list)
     _kept_bytes: list[tuple[DataSet, Element, Action]] = field(default_factory=list)
     _blocks: dict[int, tuple[DataSet, dict[int, Action]]] = field(default_factory=dict)
@@ -260,12 +266,15 @@ class Cleaner:
         """Move a date, cap an age, clean a text or a tree, or keep what says nothing; else do the fallback."""
         if rule.means is Means.TERMS and is_allowed(element, owner):
             return element
+        first_seen = len(self.seen)
         if isinstance(element.value, list):
             cleaned = self._clean_sequence(element, rule, owner, path)
         elif element.tag == ENCAPSULATED_DOCUMENT and self.clean_document is not None:
             cleaned = self._cleaned_document(element, owner)
         else:
             cleaned = self._cleaned_by_form(element) or self._cleaned_text(element, rule, owner)
+        if len(self.seen) > first_seen:
+            self._note_seen(element, first_seen)
         if cleaned is not None:
             return cleaned
         if rule.means is not Means.TERMS and rule.source != _CLEAN_GRAPHICS and self._needs_a_step(element):
@@ -305,27 +314,37 @@ class Cleaner:
     def _cleaned_text(self, element: Element, rule: Rule, owner: DataSet) -> Element | None:
         if rule.means is not Means.VALUE or element.vr not in CLEANED_TEXT_VRS or self.clean_text is None:
             return None
-        return clean_text_element(element, owner, self.clean_text)
+        if element.tag == TIMEZONE_OFFSET_FROM_UTC:
+            return None
+        how = partial(self.clean_text, text_class=text_class(element.tag, element.vr))
+        return clean_text_element(element, owner, how)
 
-    def _content_rules(self, clean_text: Callable[[str], str], path: tuple[int, ...]) -> ContentRules:
+    def _note_seen(self, element: Element, first: int) -> None:
+        """Say of an element what the text step found in it, and not in what it holds that has a finding of its own."""
+        if self.findings is not None and (index := self._finding_of.get(id(element))) is not None:
+            self.findings[index] = replace(self.findings[index], seen=tuple(self.seen[first:]))
+        del self.seen[first:]
+
+    def _content_rules(self, clean_text: CleanText, path: tuple[int, ...]) -> ContentRules:
         def rest(item: DataSet, parent: int) -> DataSet:
             return self._clean_data_set(item, parent, (*path, parent))
 
-        return ContentRules(clean_text, rest, self.patient.pseudonym, self.uid_key, self.shift_in_texts, self.options)
+        how = partial(clean_text, text_class=TextClass.STRUCTURED)
+        return ContentRules(how, rest, self.patient.pseudonym, self.uid_key, self.shift_in_texts, self.options)
 
     def _needs_a_step(self, element: Element) -> bool:
-        """Tell whether only a step beyond the tables can clean the value; by rules alone, a text has its fallback."""
+        """Tell whether only a step beyond the tables can clean the value; what is no such text has its fallback."""
         if isinstance(element.value, list):
             return True
         if element.tag == TIMEZONE_OFFSET_FROM_UTC:
             return False
-        return element.vr in _NEED_THE_TEXT_STEP and self.rules.text != "rules"
+        return element.vr in _NEED_THE_TEXT_STEP and self.clean_text is None
 
     def _clean_private_date(
         self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]
     ) -> Element | None:
-        """Move a private date, be it a text or a number, or cap a private age; what can't be read goes."""
-        del owner, path
+        """Move a private date, be it a text or a number, or cap a private age; a text only where an override asks."""
+        del path
         value = element.value
         if isinstance(value, bytes | memoryview) and element.vr == "AS":
             moved = cap_age(bytes(value))
@@ -333,6 +352,8 @@ class Cleaner:
             moved = shift_epoch(element, self.shift_days, little_endian=self.little_endian)
         else:
             moved = shift_private(element, self.shift_days)
+            if moved is None and rule.source.startswith(_OVERRIDE):
+                return self._cleaned_text(element, rule, owner)
         return None if moved is None else Element(element.tag, element.vr, moved)
 
     def _replace_private_uid(
@@ -428,6 +449,7 @@ _CREATOR = Rule(Action.K, Action.X, "private creator")
 _WITHOUT_CREATOR = Rule(Action.X, Action.X, "private without creator")
 _UNREADABLE = Rule(Action.X, Action.X, "private unreadable sequence")
 _DEEPEST = Limits().max_depth
+_OVERRIDE = "override "
 
 # Its Sequences hold codes, or attributes that have rows of their own in Table E.1-1.
 _CLEAN_GRAPHICS = "option clean_graphics"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deid.encoding.element import DataSet, Element
-from deid.profile import Code, Profile
+from deid.options import Code
 
 PATIENT_IDENTITY_REMOVED = 0x0012_0062
 DEIDENTIFICATION_METHOD = 0x0012_0063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x0012_0064
+BURNED_IN_ANNOTATION = 0x0028_0301
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x0028_0303
 
 MARKS = frozenset(
@@ -20,21 +21,39 @@ MARKS = frozenset(
         LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED,
     }
 )
+"""Those that every clean instance has. Burned In Annotation is the source's own where nobody looked at the pixels."""
 
 
-def marks(profile: Profile, edition: str) -> Iterable[Element]:
-    """Return the marks for an instance cleaned by `profile`; what an earlier node claimed is not repeated."""
+def marks(profile: str, options: Iterable[str], codes: Iterable[Code], edition: str) -> Iterable[Element]:
+    """Return the marks for a clean instance; what an earlier node claimed is not repeated.
+
+    Parameters
+    ----------
+    profile
+        its name
+    options
+        of the profile
+    codes
+        of the profile and of the options that were applied to this instance
+    edition
+        of the standard
+    """
     yield Element(PATIENT_IDENTITY_REMOVED, "CS", b"YES")
-    method = "\\".join(("deid-node", edition, f"profile {profile.name}"[:64]))
+    method = "\\".join(("deid-node", edition, f"profile {profile}"[:64]))
     yield Element(DEIDENTIFICATION_METHOD, "LO", method.encode("ascii", "replace"))
-    yield Element(DEIDENTIFICATION_METHOD_CODE_SEQUENCE, "SQ", [_code_item(code) for code in profile.method_codes])
-    yield Element(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, "CS", _temporal_information(profile))
+    yield Element(DEIDENTIFICATION_METHOD_CODE_SEQUENCE, "SQ", [_code_item(code) for code in codes])
+    yield Element(LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED, "CS", _temporal_information(frozenset(options)))
 
 
-def _temporal_information(profile: Profile) -> bytes:
-    if "retain_long_modified_dates" in profile.options:
+def nothing_burned_in() -> Element:
+    """Return Burned In Annotation of an image whose pixels were cleaned (PS3.15 Section E.3.1)."""
+    return Element(BURNED_IN_ANNOTATION, "CS", b"NO")
+
+
+def _temporal_information(options: frozenset[str]) -> bytes:
+    if "retain_long_modified_dates" in options:
         return b"MODIFIED"
-    return b"UNMODIFIED" if "retain_long_full_dates" in profile.options else b"REMOVED"
+    return b"UNMODIFIED" if "retain_long_full_dates" in options else b"REMOVED"
 
 
 def _code_item(code: Code) -> DataSet:

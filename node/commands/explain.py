@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pydicom._uid_dict import UID_dictionary
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from deid.context import Context
+    from deid.report import MaskedBox, PixelReport, Seen
 
 _LISTED_PLACES = 5
+_LISTED_RUNS = 6
 
 
 def explain(arguments: Namespace) -> int:
@@ -63,16 +66,48 @@ def _text(found: Explanation, context: Context, *, values: bool) -> Iterator[str
     cells += [_cells(row, values=values) for row in found.rows]
     yield from _with_items(aligned(cells), found.rows)
     yield ""
+    if found.pixels is not None:
+        yield from mask_lines(found.pixels, found.pixels.masked)
+        yield ""
     counts = Counter(row.result for row in found.rows)
     yield ", ".join(f"{number} {result}" for result, number in counts.most_common())
 
 
 def _cells(row: Row, *, values: bool) -> tuple[str, str, str, str, str, str]:
     where = f"{'  ' * len(row.items)}{tag_text(row.path[-1])}"
-    name = " ".join(filter(None, (row.keyword, _creator(row, values=values))))
+    name = " ".join(filter(None, (row.keyword, _creator(row, values=values), _seen(row))))
     if values:
         name = f"{name}  [{row.before}] -> [{row.after}]"
     return where, row.vr, row.action, row.result, row.source, name
+
+
+def _seen(row: Row) -> str:
+    """Return what was found in a text: each kind with its finder, and how sure that is."""
+    return f"found: {', '.join(map(seen_text, row.seen))}" if row.seen else ""
+
+
+def seen_text(seen: Seen) -> str:
+    """Return kind, finder and confidence of something found: ``name by ner 0.97``."""
+    sure = "" if seen.confidence is None else f" {seen.confidence:.2f}"
+    return f"{seen.kind} by {seen.finder}{sure}"
+
+
+def mask_lines(report: PixelReport, masked: Iterable[MaskedBox]) -> Iterator[str]:
+    """Yield what was done to the frames: how many, by which rule, then each box with its reason and its frames."""
+    done = f"{report.frames} frames, {report.masked_frames} masked; {report.kept} lines stay"
+    if report.skipped:
+        done = f"{report.frames} frames, nobody looked at them: skipped by the rule {report.skipped!r}"
+    yield f"{done}; a screen by the rule {report.screen!r}" if report.screen else done
+    for each in masked:
+        x0, y0, x1, y1 = each.box
+        name = f" {each.name!r}" if each.name else ""
+        yield f"  {x0},{y0} to {x1},{y1}  {each.why}{name}  frames {_runs(each.frames)}"
+
+
+def _runs(frames: tuple[tuple[int, int], ...]) -> str:
+    runs = [f"{first}" if first == last else f"{first}-{last}" for first, last in frames[:_LISTED_RUNS]]
+    more = sum(last - first + 1 for first, last in frames[_LISTED_RUNS:])
+    return ", ".join([*runs, f"and {more} more"] if more else runs)
 
 
 def _creator(row: Row, *, values: bool) -> str:
@@ -103,12 +138,13 @@ def _values(found: Explanation, context: Context, *, values: bool) -> object:
         "edition": EDITION,
         "sop_class_uid": found.sop_class_uid,
         "transfer_syntax": found.transfer_syntax,
+        "pixels": None if found.pixels is None else asdict(found.pixels),
         "elements": [_row_values(row, values=values) for row in found.rows],
     }
 
 
-def _row_values(row: Row, *, values: bool) -> dict[str, str]:
-    element = {
+def _row_values(row: Row, *, values: bool) -> dict[str, object]:
+    element: dict[str, object] = {
         "path": row.place,
         "keyword": row.keyword,
         "vr": row.vr,
@@ -116,6 +152,8 @@ def _row_values(row: Row, *, values: bool) -> dict[str, str]:
         "result": row.result,
         "source": row.source,
     }
+    if row.seen:
+        element["found"] = [asdict(each) for each in row.seen]
     if row.creator and (values or is_known_creator(row.creator)):
         element["creator"] = row.creator
     return {**element, "before": row.before, "after": row.after} if values else element

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from node import log
 from node.commands.exits import Exit
 from node.commands.profile import profile_file
+from node.errors import Misconfigured
 from node.offline import Disposition, Fate, Recipe, clean_all, plan
 from node.pool import WorkerPool
 from node.progress import Progress
@@ -26,15 +27,22 @@ _IN_FLIGHT_PER_PROCESS = 4
 
 
 def clean(arguments: Namespace) -> int:
-    """Clean files and folders; list what could not be cleaned.
+    """Clean files and folders; list what could not be cleaned. Or clean the lines of a text file.
 
     Raises
     ------
     Misconfigured
-        Profile, key, IN or OUT are wrong.
+        Profile, key, a model, IN or OUT are wrong.
     NoRoom
         OUT cannot be written any more.
     """
+    given = [each is not None for each in (arguments.source, arguments.target, arguments.text)]
+    if given not in ([True, True, False], [False, False, True]):
+        raise Misconfigured("clean needs IN and OUT, or --text FILE instead")
+    if arguments.text is not None:
+        from node.commands.text import lines  # noqa: PLC0415  which imports this module
+
+        return lines(arguments)
     log.silence_libraries()
     settings = load_settings(arguments.config)
     how = recipe(settings, arguments.profile, keeps=True)
@@ -88,13 +96,14 @@ def recipe(settings: Settings, profile: str | None, *, keeps: bool = False) -> R
     Raises
     ------
     Misconfigured
-        Profile or key are wrong.
+        Profile, key or a model are wrong.
     """
     secure_key(settings, _announce)
     project = settings.projects[0]
     identity = project.identity if keeps else project.identity.unwritten()
-    found = Recipe(_profile_file(settings, profile), settings.key_file, identity, project.name, settings.spool.path)
-    found.context()
+    file, models = _profile_file(settings, profile), settings.models.folder
+    found = Recipe(file, settings.key_file, identity, project.name, settings.spool.path, models=models)
+    found.check()
     return found
 
 

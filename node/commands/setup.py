@@ -9,6 +9,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
+from deid.context import Context
 from deid.errors import Misconfigured as DeidMisconfigured
 from deid.keys import Keys
 from deid.profile import load_profile
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _CHECK_PATIENCE = ForwardSettings(connect_timeout_s=5.0, dimse_timeout_s=10.0)
 _MODE_OF_OTHERS = 0o077
+_NOT_BUILT = frozenset({"faces"})
 
 
 def init(arguments: Namespace) -> int:
@@ -123,10 +125,15 @@ def _profile_checks(settings: Settings, name: str) -> Iterator[tuple[str, str, E
     except DeidMisconfigured as error:
         yield f"project {name}", str(error), Exit.USAGE
         return
+    trouble = ""
+    try:
+        Context(profile, Keys.from_secret(bytes(32)), models=settings.models.folder).check(thoroughly=True)
+    except DeidMisconfigured as error:
+        trouble = str(error)
     what = f"project {name}: called {project.called_ae_title}, profile {profile.name}"
-    if profile.demands:
-        what += f" (instances that need {', '.join(sorted(profile.demands))} cleaned are quarantined: not built yet)"
-    yield what, "", Exit.OK
+    if missing := sorted(profile.demands & _NOT_BUILT):
+        what += f" (instances that need {', '.join(missing)} cleaned are quarantined: not built yet)"
+    yield what, trouble, Exit.USAGE
 
 
 def _identity_checks(settings: Settings, project: Project) -> Iterator[tuple[str, str, Exit]]:

@@ -45,6 +45,8 @@ def test_all_commands_are_there() -> None:
         "quarantine discard",
         "clean",
         "explain",
+        "text",
+        "preview",
         "profile list",
         "profile show",
         "profile diff",
@@ -75,7 +77,8 @@ def test_a_command_that_prints_source_paths_says_so(command: str, capsys: pytest
 def test_every_command_has_its_function(words: list[str]) -> None:
     from node.cli import _load
 
-    needed = {"send": ["x"], "clean": ["a", "b"], "explain": ["a"], "show": ["1"], "diff": ["a", "b"]}
+    needed = {"send": ["x"], "clean": ["a", "b"], "explain": ["a"], "text": ["a"], "show": ["1"], "diff": ["a", "b"]}
+    needed["preview"] = ["a", "--out", "b"]
     arguments = needed.get(words[-1], [])
     peer = ["A@h:1"] if words[0] in {"echo", "send"} else []
     assert callable(_load(_parser().parse_args([*words, *arguments, *peer]).command))
@@ -83,7 +86,7 @@ def test_every_command_has_its_function(words: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["serves"], ["serve", "--rule"], ["serve", "--role", "web"], ["echo"], ["echo", "A@h"], ["clean", "only-in"]],
+    [[], ["serves"], ["serve", "--rule"], ["serve", "--role", "web"], ["echo"], ["echo", "A@h"], ["text"]],
     ids=" ".join,
 )
 def test_wrong_usage_is_one_line_and_code_2(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,6 +96,12 @@ def test_wrong_usage_is_one_line_and_code_2(words: list[str], capsys: pytest.Cap
     assert ended.value.code == 2
     assert said.startswith("deid-node")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [[], ["only-in"], ["in", "out", "--text", "x"], ["in", "--text", "x"]], ids=" ".join)
+def test_clean_wants_in_and_out_or_a_text_file(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["clean", *words]) == 2
+    assert capsys.readouterr().err == "deid-node: clean needs IN and OUT, or --text FILE instead\n"
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,6 @@ def test_instance_without_a_known_identity_is_refused(attributes: dict[str, str]
 @pytest.mark.parametrize(
     ("options", "attributes"),
     [
-        (("clean_pixel_data",), {"BitsAllocated": 8, "PixelData": b"\0\0"}),
-        (("clean_descriptors",), {"StudyDescription": "head of Jane"}),
         (("clean_recognizable_visual_features",), {"BitsAllocated": 8, "PixelData": b"\0\0"}),
     ],
 )

@@ -337,10 +337,11 @@ def test_a_path_names_sequences_with_item_numbers() -> None:
 
 
 def test_a_refused_instance_says_the_reason_and_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", str(file), "--profile", "tcia"]) == 1
+    (file.parent / "own.toml").write_text('options = ["clean_recognizable_visual_features"]\n')
+    assert main(["explain", str(file), "--profile", "own.toml"]) == 1
     captured = capsys.readouterr()
     said = captured.out.splitlines()
-    assert said[0] == "refused\tstep-unavailable: pixels"
+    assert said[0] == "refused\tstep-unavailable: faces"
     assert "(7FE0,0010) PixelData" in said[1]
     assert said[2].endswith("at (7FE0,0010)")
     assert captured.err == ""
@@ -351,16 +352,16 @@ def test_a_refusal_names_each_place_of_the_attribute(place: Path, capsys: pytest
     items = []
     for _ in range(7):
         item = Dataset()
-        item.PersonName = "Nobody"
+        item.PurposeOfReferenceCodeSequence = Sequence([Dataset()])
         items.append(item)
     ds.ReferencedImageSequence = Sequence(items)
     profile = place / "own.toml"
-    profile.write_text('text = "ner"\n[overrides]\nPersonName = "C"\n')
+    profile.write_text('text = "rules"\n[overrides]\nPurposeOfReferenceCodeSequence = "C"\n')
     (place / "x").write_bytes(to_bytes(ds))
     assert main(["explain", "x", "--profile", str(profile)]) == 1
     said = capsys.readouterr().out
-    assert "(0040,A123) PersonName" in said
-    assert "at (0008,1140)[1].(0040,A123)" in said
+    assert "(0040,A170) PurposeOfReferenceCodeSequence" in said
+    assert "at (0008,1140)[1].(0040,A170)" in said
     assert "and 2 more places" in said
     refused = as_json(capsys, "x", "--profile", str(profile))["refused"]
     assert refused["reason"] == "step-unavailable"
