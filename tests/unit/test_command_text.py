@@ -5,13 +5,23 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from node import log
 from node.cli import main
 from tests.factories import STUDY, ct, to_bytes
 from tests.tiny_network import write_models
+
+
+@pytest.fixture(autouse=True)
+def quiet_again() -> Iterator[None]:
+    """Let no later test log to the standard error that a command was given here."""
+    before = log._log.logger, log._log.severity
+    yield
+    log._log.logger, log._log.severity = before
 
 
 @pytest.fixture
