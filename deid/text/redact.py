@@ -109,6 +109,8 @@ def _joined(pieces: list[str]) -> str:
     out: list[str] = []
     for index, piece in enumerate(pieces[1:], 2):
         left, right = _without_pair(left, piece)
+        if out and not left.strip(_SPACES):  # brackets around a gap went with it: this gap and the one before are one
+            left = out.pop() + left
         is_start = not any(out) and not _LETTER_OR_DIGIT.search(left)
         left, between, right = _between(left, right, is_start=is_start, is_last=index == len(pieces))
         out.append(left + between)

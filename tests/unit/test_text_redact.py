@@ -27,6 +27,7 @@ RULES = TextRules(NEEDLES, (), str, -1000)
         ("CT/Zyxwvut/chest", "CT/chest"),
         ("CT^Zyxwvut^chest", "CT^chest"),
         ("CT (Zyxwvut) chest", "CT chest"),
+        ("to Dr. Zyxwvut (Zyxwvut) Zyxwvut, chest", "to Dr., chest"),
         ("CT [ Zyxwvut ], chest", "CT, chest"),
         ('CT "Zyxwvut" chest', "CT chest"),
         ("CT (Zyxwvut, chest)", "CT (chest)"),
