@@ -141,7 +141,7 @@ class Markers:
             for group in _groups(tokens, at):
                 if group.fits_unit:
                     yield from self._units(tokens, group.end, is_time=group.is_time)
-                if group.is_size:
+                if group.is_size and not (token.is_glued and at and tokens[at - 1].kind == "w"):  # A1X1000 is an ID
                     yield group.end
 
     def _after_label(self, tokens: list[_Token], at: int) -> Iterator[int]:

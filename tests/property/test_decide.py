@@ -149,6 +149,8 @@ ids = st.one_of(
 @given(ids)
 @example("TR4500")
 @example("A0X0000")
+@example("A0X1000")
+@example("L1X1000")
 def test_no_id_of_a_stranger_stays(line: str) -> None:
     assert not DECIDER.decide(line, 1.0).stays, line
 
