@@ -15,7 +15,7 @@ from tests.benchmarks.pixel_exam.fonts import script_of
 from tests.benchmarks.pixel_exam.marks import Marked, MarkedLine
 from tests.benchmarks.pixel_exam.memory import MOST_MIB, Measured
 from tests.benchmarks.pixel_exam.seedset import MOST_CPU_S, PUBLISHED_F1, Scored
-from tests.benchmarks.pixel_exam.share import Share
+from tests.benchmarks.share import Share
 from tests.benchmarks.target import Target
 
 CLEAR, STRONG = 0.18, 0.4

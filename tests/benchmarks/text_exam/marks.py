@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from tests.benchmarks.share import Share
 from tests.benchmarks.text_exam.questions import NAMES, REAL, Part, Question
 from tests.benchmarks.text_exam.systems import Answer, Sheet
 
@@ -15,32 +16,6 @@ _WORD = re.compile(r"[^\W_]+")
 _SHORT_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{1,2}(?![^\W_])")
 _ENDING = re.compile(r"['\u2019`][^\W\d_]{1,4}(?![^\W_])")  # Anna's, Ayşe'nin
 _Z = 1.959964  # of the normal distribution, for 95 %
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many of how many."""
-
-    part: int
-    whole: int
-
-    @property
-    def value(self) -> float:
-        return self.part / self.whole if self.whole else math.nan
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """From where to where the true share is with 95 % (Wilson's interval)."""
-        if not self.whole:
-            return 0.0, 1.0
-        share, count = self.value, self.whole
-        middle = share + _Z**2 / (2 * count)
-        half = _Z * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-        scale = 1 + _Z**2 / count
-        return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
-
-    def __str__(self) -> str:
-        return f"{100 * self.value:.2f}" if self.whole else "-"
 
 
 @dataclass(frozen=True, slots=True)
