@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-_Z = 1.96
+_Z = 1.959964  # of the normal distribution, for 95 %
 
 
 class Share(NamedTuple):

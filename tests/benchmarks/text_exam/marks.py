@@ -15,7 +15,6 @@ from tests.benchmarks.text_exam.systems import Answer, Sheet
 _WORD = re.compile(r"[^\W_]+")
 _SHORT_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{1,2}(?![^\W_])")
 _ENDING = re.compile(r"['\u2019`][^\W\d_]{1,4}(?![^\W_])")  # Anna's, Ayşe'nin
-_Z = 1.959964  # of the normal distribution, for 95 %
 
 
 @dataclass(frozen=True, slots=True)
