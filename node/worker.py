@@ -156,7 +156,8 @@ class Worker:
     pool: Executor
     sources: Mapping[str, Source] = field(default_factory=dict)
     in_hand: dict[JobId, Job] = field(default_factory=dict)
-    done: queue.SimpleQueue[tuple[Job, Outcome]] = field(default_factory=queue.SimpleQueue)
+    # No SimpleQueue: with CPython's (3.11), a signal that comes as a timed `get` ends makes it wait for ever.
+    done: queue.Queue[tuple[Job, Outcome]] = field(default_factory=queue.Queue)
     more: bool = True
     clock: _Clock = field(default_factory=_Clock)
     processes: int = field(init=False)

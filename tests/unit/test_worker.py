@@ -321,6 +321,28 @@ def test_no_more_is_claimed_than_keeps_the_processes_busy(settings: Settings, sp
     assert counts[State.CLEANED] + counts[State.RECEIVED] == 9
 
 
+def test_a_signal_while_the_role_waits_does_not_make_it_wait_for_ever(
+    settings: Settings, spool: Spool, ledger: Ledger
+) -> None:
+    came = []
+
+    def interrupt(*_: object) -> None:
+        came.append(time.monotonic())
+        if len(came) > 1:
+            pytest.fail("the role still waits")
+        time.sleep(3 * worker._IDLE_POLL_S)  # until what it waits for is overdue
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, worker._IDLE_POLL_S / 2, 5)
+    try:
+        with WorkerPool(1) as pool:
+            assert not worker.Worker(settings, spool, ledger, pool)._finished()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(came) == 1
+
+
 def test_only_one_role_works_on_a_spool(settings: Settings, spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_LOCK_WAIT_S", 0.2)
     with working(settings), pytest.raises(Misconfigured, match="another process"):
