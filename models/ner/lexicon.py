@@ -17,7 +17,7 @@ from deid.text.wordpiece import normal_words
 from models.ner.dataset import HERE, LEXICON, descriptions, is_held_out
 
 WORDS = HERE / "words"
-_BRANDS = frozenset({"eponym", "device", "vendor", "model", "trial"})
+_BRANDS = frozenset({"eponym", "device", "vendor", "model", "trial", "score"})
 _SLOT = re.compile(r"\{[^}]*\}|[<>|]")
 _SHORTEST, _SHORTEST_PART = 2, 3
 _LEAST_DESCRIPTIONS = 2
@@ -66,15 +66,29 @@ def _everyday() -> Iterator[str]:
     for path in sorted((WORDS / "common").glob("??.txt")):
         for line in _lines(path):
             yield from normal_words(line)
-    for path in sorted((HERE / "templates").glob("*.txt")):
-        if not path.name.startswith("holdout_"):
-            for line in _lines(path):
-                yield from normal_words(_SLOT.sub(" ", line))
+    yield from _of_templates(is_name=False)
     counts = Counter(word for text in descriptions() for word in set(normal_words(text.text)))
     yield from (word for word, count in counts.items() if count >= _LEAST_DESCRIPTIONS)
 
 
+def _of_templates(*, is_name: bool) -> Iterator[str]:
+    """Return the words of the templates: those that are names and always have a capital there, or the others.
+
+    Nobody is named in a template but by a slot: *Ross* is an operation in it, and a family all the same.
+    """
+    small: set[str] = set()
+    large: set[str] = set()
+    for path in sorted((HERE / "templates").glob("*.txt")):
+        if not path.name.startswith("holdout_"):
+            for line in _lines(path):
+                for part in _SLOT.sub(" ", line).split():
+                    (large if part.lstrip("('\"")[:1].isupper() else small).update(normal_words(part))
+    named = (large - small).intersection(_names())
+    yield from sorted(named if is_name else (large | small) - named)
+
+
 def _eponyms() -> Iterator[str]:
+    yield from _of_templates(is_name=True)
     for path in [*_clinical_lists(), *sorted((WORDS / "common").glob("??.eponyms.txt"))]:
         if path.stem in _BRANDS or path.name.endswith(".eponyms.txt"):
             for line in _lines(path):
