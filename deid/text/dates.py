@@ -6,11 +6,12 @@ A date keeps its form: order, separators, leading zeros, language. Times stay, s
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from deid.text.months import is_unmistakable, month_names, month_number, renamed
+from deid.text.ratios import is_ratio
 
 FIRST_YEAR, LAST_YEAR = 1890, 2099
 _LATEST_YEAR_UNKNOWN = 2035
@@ -26,7 +27,8 @@ class DateText:
     start, end
         of the whole, in characters
     parts
-        what of the date (``y``, ``m``, ``d``, or ``n`` for a month's name), and from where to where it is written
+        what of the date (``y``, ``m``, ``d``, ``n`` for a month's name, ``r`` for its Roman number), and from where
+        to where it is written
     day
         the date; where no day is written, the middle of the month, where no year is, a year of the patient's
     """
@@ -50,6 +52,11 @@ _NUMERIC = re.compile(
     rf"|(?<![-/])(?P<m7>0?[1-9]|1[0-2])/(?P<y7>{_YEAR})(?![-./\d])"
     rf")"
 )
+_ROMANS = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+_ROMAN = re.compile(
+    r"(?<![\w.,/-])(\d\d?)(?P<mark>[ ./-]|\. )(VI{0,3}|I[VX]|I{1,3}|XI{0,2})(?P=mark)"
+    rf"({_YEAR}|(?<=[.-])\d\d)(?!\w|[.,/-]\d)"
+)
 _SPACED = re.compile(r"(\d{4}|\d\d?)\W{1,3}(\d\d?)\W{1,3}(\d{4}|\d\d)|(\d\d)(\d\d)(\d\d)")
 _WITH_A_GLANCE = re.compile(r"\d")
 
@@ -66,7 +73,7 @@ def find_dates(text: str, known: Collection[str] = ()) -> list[DateText]:
     """
     if _WITH_A_GLANCE.search(text) is None:
         return []
-    found = [*_numeric_dates(text, known), *_dates_with_names(text, known)]
+    found = [*_numeric_dates(text, known), *_dates_with_names(text, known), *_dates_with_romans(text, known)]
     out: list[DateText] = []
     for dated in sorted(found, key=lambda dated: (dated.start, -dated.end)):
         if not out or dated.start >= out[-1].end:
@@ -131,6 +138,8 @@ def moved_day(dated: DateText, days: int) -> date | None:
 def _written(what: str, old: str, moved: date, *, is_padded: bool) -> str:
     if what == "y":
         return f"{moved.year:04d}"[-len(old) :]
+    if what == "r":
+        return _ROMANS[moved.month - 1]
     number = moved.day if what == "d" else moved.month
     return f"{number:02d}" if is_padded else str(number)
 
@@ -167,7 +176,7 @@ def _dated(
 ) -> DateText | None:
     """Return the date written in `parts`, if there is such a day."""
     values = {what: text[start:end] for what, start, end in parts}
-    month = month_number(values["n"]) if "n" in values else int(values["m"])
+    month = _month(values)
     year = _year(values.get("y"), known)
     try:
         day = date(year, month or 0, int(values.get("d", "15")))
@@ -177,6 +186,12 @@ def _dated(
         return None
     start, end = whole or (min(part[1] for part in parts), max(part[2] for part in parts))
     return DateText(start, end, parts, day)
+
+
+def _month(values: Mapping[str, str]) -> int | None:
+    if "r" in values:
+        return _ROMANS.index(values["r"]) + 1
+    return month_number(values["n"]) if "n" in values else int(values["m"])
 
 
 def _year(digits: str | None, known: Collection[str]) -> int:
@@ -215,6 +230,8 @@ def _of_numbers(text: str, match: re.Match[str], known: Collection[str]) -> Date
             parts = (part("m", f"m{order}"), part("y", f"y{order}"))
             return _dated(text, tuple(sorted(parts, key=lambda part: part[1])), known)
     order = next(order for order in "234" if match[f"y{order}"])
+    if order != "2" and is_ratio(text, *match.span()):
+        return None
     return _of_two_orders(text, part("d", f"a{order}"), part("m", f"b{order}"), part("y", f"y{order}"), known)
 
 
@@ -249,7 +266,7 @@ def _of_run(text: str, match: re.Match[str], known: Collection[str]) -> DateText
 
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DAY_BEFORE = re.compile(
-    r"(?<!\d)(?<!\d[.,/:])(\d\d?)(?:(?:st|nd|rd|th)|er|\u00ba|\u00aa|\u00b0|:?[ae])?"
+    r"(?<!\d)(?<!\d[.,/:])(\d\d?)(?P<ordinal>(?:st|nd|rd|th)|er|\u00ba|\u00aa|\u00b0|:?[ae])?"
     r"(?:[ \-/._]{0,2}|\.? (?:de|of|di|d')? ?)\Z",
     re.IGNORECASE,
 )
@@ -263,6 +280,15 @@ _DAY_AND_YEAR_AFTER = re.compile(
     rf"\.?[ \-_]{{0,2}}(\d\d?)(?:st|nd|rd|th)?(?:, ?|[ \-_/])({_YEAR})(?!\d)", re.IGNORECASE
 )
 _BEFORE_CHARS = 14
+
+
+def _dates_with_romans(text: str, known: Collection[str]) -> Iterator[DateText]:
+    """Read 18-VII-2019, in capitals alone; 2 X 2000 is more often a size."""
+    for match in _ROMAN.finditer(text):
+        if match["mark"] != " " or match[3] != "X":
+            dated = _dated(text, (("d", *match.span(1)), ("r", *match.span(3)), ("y", *match.span(4))), known)
+            if dated is not None:
+                yield dated
 
 
 def _dates_with_names(text: str, known: Collection[str]) -> Iterator[DateText]:
@@ -288,6 +314,17 @@ def _around(text: str, word: re.Match[str], known: Collection[str]) -> DateText 
     return None
 
 
+_ENGLISH_ORDINALS = frozenset({"st", "nd", "rd", "th"})
+
+
+def _is_ordinal_of(ending: str | None, name: str) -> bool:
+    """Tell whether a day's ending is one of the language of the month: the 3rd of Mar, 3:e maj."""
+    if ending is None or name.casefold() not in month_names():
+        return False
+    languages = {form.language for form in month_names()[name.casefold()] if name.casefold() in form.casefolded}
+    return ("en" in languages) if ending.casefold() in _ENGLISH_ORDINALS else bool(languages - {"en"})
+
+
 def _with_ending(text: str, end: int) -> int:
     match = _ORDINAL.match(text, end)
     return match.end() if match and text[end - 1 : end].isdigit() else end
@@ -308,7 +345,7 @@ def _readings(text: str, word: re.Match[str], name: _Part, day: re.Match[str] | 
         yield (("y", *year_before.span(1)), name, ("d", *day_after.span(1)))
     if day and (short := _SHORT_YEAR_AFTER.match(text, end)):
         yield (("d", *day.span(1)), name, ("y", *short.span(1)))
-    is_sure = is_unmistakable(word.group())
+    is_sure = is_unmistakable(word.group()) or bool(day and _is_ordinal_of(day["ordinal"], word.group()))
     if year and (is_sure or int(year[1]) % 50):
         yield (name, ("y", *year.span(1)))
     if not is_sure:

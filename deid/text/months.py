@@ -1,4 +1,4 @@
-"""Names of the months in ten European languages, and the name of another month in the same language, form and case."""
+"""Names of the months in European languages, and the name of another month in the same language, form and case."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from importlib.resources import files
 from deid.text.fold import folded
 
 SHORTEST_UNMISTAKABLE = 5
+_SHORT_AND_UNMISTAKABLE = frozenset({"july", "june", "juli", "juni", "juin", "juny", "août", "aout"})
 
 _LANGUAGE_SIGNS: Mapping[str, str] = {
     "de": "der die das und vom am mit ohne nach seit wegen bei geb uhr aufnahme untersuchung befund geboren",
@@ -23,6 +24,13 @@ _LANGUAGE_SIGNS: Mapping[str, str] = {
     "pl": "z bez od dnia oraz ur urodzony badanie pacjent w na",
     "sv": "och med utan sedan den född undersökning patienten på av",
     "tr": "ve ile tarihli doğum hasta tarihinde sonras\u0131",
+    "da": "og med uden siden den født undersøgelse patienten på fra",
+    "no": "og med uten siden den født undersøkelse pasienten på fra",
+    "fi": "ja ilman alkaen syntynyt tutkimus potilas",
+    "cs": "z bez od dne narozen vyšetření pacient v na",
+    "hu": "és a az nélkül óta született vizsgálat beteg",
+    "ro": "și cu fără din născut examinare pacient la",
+    "ca": "els i amb sense des nascut pacient estudi",
     "en": "the of on and with without since from born patient exam dated",
 }
 _WORD = re.compile(r"[^\W\d_]+")
@@ -36,6 +44,10 @@ class _Form:
 
     language: str
     names: tuple[str, ...]
+
+    @property
+    def casefolded(self) -> frozenset[str]:
+        return frozenset(name.casefold() for name in self.names)
 
 
 @cache
@@ -69,7 +81,8 @@ def _position(form: _Form, key: str) -> int:
 
 def is_unmistakable(name: str) -> bool:
     """Tell whether a word is the name of a month wherever it stands; *mar* and *set* are other words too."""
-    return len(name) >= SHORTEST_UNMISTAKABLE and name.casefold() != "march"
+    key = name.casefold()
+    return (len(name) >= SHORTEST_UNMISTAKABLE and key != "march") or key in _SHORT_AND_UNMISTAKABLE
 
 
 def renamed(name: str, month: int, text: str, *, is_tight: bool = False) -> str:

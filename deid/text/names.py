@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from deid.text.fold import folded
-from deid.text.vocabulary import is_common, is_surname_too
+from deid.text.vocabulary import is_common, is_eponym, is_form_word, is_surname_too
 
 MOST_WORDS = 4
 MOST_WORDS_IN_CAPITALS = 2
@@ -35,6 +35,8 @@ _LABELS = """
     mother father wife husband son daughter contact reader author observer
     """
 _ALL_TITLES = frozenset(f"{_TITLES} {_TITLES_AS_TITLED} {_TITLES_WITH_FULL_STOP}".split())
+_NO_PART_OF_NAME = frozenset(f"{_TITLES} mr ms miss hr med".split())
+_MORBUS = "m"
 _BY = "by"
 _BEFORE_BY = frozenset(
     [
@@ -74,6 +76,10 @@ _MORE_TITLES = re.compile(
     r"PROF|DR|MED)\b\.?[ -]{0,2}){1,5}"
 )
 _GAP = re.compile(r"[ .]{0,2}")
+_GAP_AND_WORD = re.compile(r"[ .]{0,3}([^\W\d_]+)")
+_TITLE_AND_GAP = re.compile(r"([^\W\d_]+)[ .]{1,2}")
+_IS_LABEL = re.compile(r"\.? ?[:=]")
+_POSSESSIVE = re.compile(r"['\u2019][sS]\Z")
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,3}")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019-][^\W\d_]+){0,3}")
 _PARTICLES = re.compile(
@@ -91,11 +97,18 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)\.? \Z")
 _CARETS = re.compile(r"(?<![\w^-])[^\W\d_]{2,40}(?:\^[^\W\d_]{1,40}){1,4}\^{0,4}(?![\w^-])")
 
 
+def is_no_part_of_name(word: str) -> bool:
+    """Tell whether a word stands beside names and is a part of none: a title, a degree, a label."""
+    key = word.casefold()
+    return key in _NO_PART_OF_NAME or (is_form_word(key) and not is_surname_too(key))
+
+
 def names_with_carets(text: str) -> Iterator[tuple[int, int]]:
     """Find ``DOE^JANE``: words between carets none of which is in the vocabulary."""
     for match in _CARETS.finditer(text):
         parts = match.group().strip("^").split("^")
-        if not any(is_common(part) for part in parts) and all(part[0].isupper() for part in parts):
+        names = [parts[0], *(part for part in parts[1:] if not is_no_part_of_name(part))]
+        if not any(is_common(part) for part in names) and all(part[0].isupper() for part in parts):
             yield match.span()
 
 
@@ -117,8 +130,12 @@ def _after_titled(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
 
 
 def _after_title_with_stop(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
-    if text[word.end() : word.end() + 1] == "." and word.group()[0].isupper():
-        yield from _name_at(text, word.end() + 1, has_stop=True)
+    if text[word.end() : word.end() + 1] != "." or not word.group()[0].isupper():
+        return
+    after = _GAP_AND_WORD.match(text, word.end())
+    if word.group().casefold() == _MORBUS and after and is_eponym(after[1]):
+        return
+    yield from _name_at(text, word.end() + 1, has_stop=True)
 
 
 def _after_label(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
@@ -142,7 +159,7 @@ def _name_at(text: str, start: int, *, has_stop: bool) -> Iterator[tuple[int, in
     titles = _MORE_TITLES.match(text, start)
     start = titles.end() if titles else start
     gap = _GAP.match(text, start)
-    start = gap.end() if gap else start
+    start = _past_titles(text, gap.end() if gap else start)
     if start and text[start - 1].isalpha():  # the title goes on as another word
         return
     first = _first_position(text, start)
@@ -151,7 +168,7 @@ def _name_at(text: str, start: int, *, has_stop: bool) -> Iterator[tuple[int, in
         word = _WORD.match(text, position)
         if word is None or not _is_name(word.group(), text, has_stop=has_stop and count == 0):
             break
-        if count and word.group().casefold() in _ALL_TITLES:
+        if count and (_is_no_more_name(word.group()) or _IS_LABEL.match(text, word.end())):
             break
         if count >= MOST_WORDS_IN_CAPITALS and word.group().isupper():
             break
@@ -161,7 +178,22 @@ def _name_at(text: str, start: int, *, has_stop: bool) -> Iterator[tuple[int, in
             break
         position = _first_position(text, between.end())
     if count:
-        yield start, end
+        possessive = _POSSESSIVE.search(text, start, end)
+        yield start, possessive.start() if possessive else end
+
+
+def _past_titles(text: str, start: int) -> int:
+    """Pass over titles: ``Dr Mme Lasa``."""
+    for _ in range(MOST_WORDS):
+        title = _TITLE_AND_GAP.match(text, start)
+        if title is None or title[1].casefold() not in _NO_PART_OF_NAME:
+            break
+        start = title.end()
+    return start
+
+
+def _is_no_more_name(word: str) -> bool:
+    return word.casefold() in _ALL_TITLES or is_no_part_of_name(word)
 
 
 def _first_position(text: str, start: int) -> int:

@@ -8,17 +8,18 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from deid.text.dates import read_date
-from deid.text.names import is_after_title
+from deid.text.edges import says_nothing, trimmed
+from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
 from deid.text.spans import Span, SpanKind
-from deid.text.vocabulary import is_common, is_vocabulary
+from deid.text.vocabulary import is_common, is_eponym, is_vocabulary
 from deid.texts import LOWEST_THRESHOLD, THRESHOLDS, TextClass
 
 NAME = "ner"
 SURE = 0.9
 """From here on a word that is clinical vocabulary is taken out of a description as well."""
-
-OLDEST_AGE_THAT_STAYS, OLDEST_AGE = 89, 129
+PROBABLE = 0.75
+"""From here on a word that is clinical vocabulary is taken out of any other text."""
 
 _KINDS: Mapping[str, SpanKind] = {
     "NAME": SpanKind.NAME,
@@ -31,18 +32,16 @@ _KINDS: Mapping[str, SpanKind] = {
 }
 _FORMAL = frozenset({SpanKind.DATE, SpanKind.UID})
 _LONGEST_FORMAL = 256
-_KEPT_IF_VOCABULARY = frozenset({SpanKind.NAME, SpanKind.PLACE})
+_NAMED = frozenset({SpanKind.NAME, SpanKind.PLACE})
 
+_INITIALS = 2
+_INITIAL = re.compile(r"[^\W\d_]\.")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
-_TWO_NUMBERS = re.compile(r"(\d{1,4})/(\d{1,4})")
-_LAST_MONTH = 12
 _BETWEEN_WORDS = re.compile(r"[ \t]{0,3}[-\u2013'\u2019.,/^_&@:+]{0,2}[ \t]{0,3}")
+_TOUCHING = re.compile(r"[ ._^'\u2019-]{0,2}")
+_NEXT_WORD = re.compile(r",? ([^\W\d_]+)")
 _GLUE = re.compile(r"[-\u2013'\u2019./@:]{0,3}")
-_POSSESSIVE = re.compile(r"['\u2019`][sS]?\Z")
-_INITIAL_AT_END = re.compile(r"(?<![^\W_])[^\W\d_]\.\Z")
-_OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
-_CLOSING = {closing: opening for opening, closing in _OPENING.items()}
 _TIME = re.compile(r"\d{1,2}[:.h]\d\d(?:[:.]\d\d)?(?:\s?[ap]\.?m\.?)?", re.IGNORECASE)
 
 
@@ -81,15 +80,35 @@ class Ner:
         text
             any text
         text_class
-            chooses the threshold; from descriptions, clinical vocabulary is taken out only where it is almost certain
+            chooses the threshold; clinical vocabulary is taken out only where it is more certain than that, and of
+            descriptions where it is almost certain
         """
         words = self.network.words(text)
         if not words:
             return []
+        is_description = text_class is TextClass.DESCRIPTIONS
         found = _spans(text, words, self.threshold(text_class))
-        if text_class is TextClass.DESCRIPTIONS:
-            return [span for span in found if not _is_vocabulary_only(text, span)]
-        return found
+        sure = [not _is_doubtful(text, span, is_description=is_description) for span in found]
+        return [
+            span for number, span in enumerate(found) if sure[number] or _is_part_of_name(text, found, sure, number)
+        ]
+
+
+def _is_doubtful(text: str, span: Span, *, is_description: bool) -> bool:
+    return says_nothing(text, span, is_description=is_description) or _is_vocabulary_only(
+        text, span, is_description=is_description
+    )
+
+
+def _is_part_of_name(text: str, found: list[Span], sure: list[bool], number: int) -> bool:
+    """Tell whether a doubtful span touches a name or place that is none: ``de`` is a part of ``de Brito``."""
+    span = found[number]
+    for near in (number - 1, number + 1):
+        if 0 <= near < len(found) and sure[near] and span.kind in _NAMED and found[near].kind in _NAMED:
+            start, end = sorted((span.start, span.end, found[near].start, found[near].end))[1:3]
+            if _TOUCHING.fullmatch(text, start, end):
+                return True
+    return False
 
 
 def reconciled(text: str, read: list[Span], others: list[Span], dates: Collection[str]) -> list[Span]:
@@ -164,21 +183,10 @@ def _spans(text: str, words: tuple[Word, ...], threshold: float) -> list[Span]:
             NAME,
             round(max(word.probability for word in group), 3),
         )
-        trimmed = _trimmed(text, span)
-        if trimmed is not None and not _is_fraction(text, trimmed):
-            out.append(trimmed)
+        found = trimmed(text, span)
+        if found is not None:
+            out.append(found)
     return out
-
-
-def _is_fraction(text: str, span: Span) -> bool:
-    """Tell whether what was taken for a date is two numbers with a slash that are no month with a day or a year."""
-    match = _TWO_NUMBERS.fullmatch(text, span.start, span.end) if span.kind is SpanKind.DATE else None
-    if match is None:
-        return False
-    one, other = match.groups()
-    months = range(1, _LAST_MONTH + 1)
-    is_year_or_day = len(other) == 4 or (len(other) <= 2 and int(one) in months)
-    return not (is_year_or_day or (len(one) in {1, 2, 4} and int(other) in months))
 
 
 def _groups(text: str, words: tuple[Word, ...], threshold: float) -> Iterator[list[Word]]:
@@ -216,50 +224,17 @@ def _sticks(text: str, one: Word, other: Word) -> bool:
     return _GLUE.fullmatch(text, one.end, other.start) is not None
 
 
-def _trimmed(text: str, span: Span) -> Span | None:
-    """Take away punctuation at the ends and a possessive; of an age leave the number; None if nothing is left."""
-    start, end = span.start, span.end
-    while start < end and not text[start].isalnum() and not _opens(text, start, end):
-        start += 1
-    possessive = _POSSESSIVE.search(text, start, end)
-    end = possessive.start() if possessive else end
-    while start < end and not text[end - 1].isalnum() and not _closes(text, start, end):
-        if _INITIAL_AT_END.search(text, max(start, end - 3), end):
-            break
-        end -= 1
-    if start >= end:
-        return None
-    trimmed = replace(span, start=start, end=end)
-    return _of_age(text, trimmed) if span.kind is SpanKind.AGE else trimmed
-
-
-def _opens(text: str, start: int, end: int) -> bool:
-    """Tell whether a span begins with a bracket that closes within it; or a plus, before a number."""
-    closing = _OPENING.get(text[start])
-    return text.find(closing, start, end) > 0 if closing else text[start] == "+"
-
-
-def _closes(text: str, start: int, end: int) -> bool:
-    opening = _CLOSING.get(text[end - 1])
-    return opening is not None and text.rfind(opening, start, end) >= 0
-
-
-def _of_age(text: str, span: Span) -> Span | None:
-    """Return the number, if it is one of those that identify."""
-    digits = _DIGITS.search(text, span.start, span.end)
-    if digits is None:
-        return span
-    number = digits.group().lstrip("0")
-    if len(number) > 3 or not OLDEST_AGE_THAT_STAYS < int(number or 0) <= OLDEST_AGE:
-        return None
-    return replace(span, start=digits.end() - len(number), end=digits.end())
-
-
-def _is_vocabulary_only(text: str, span: Span) -> bool:
-    """Tell whether what was found is clinical words, probably meant as such."""
-    if span.kind not in _KEPT_IF_VOCABULARY or (span.confidence or 0.0) >= SURE:
+def _is_vocabulary_only(text: str, span: Span, *, is_description: bool) -> bool:
+    """Tell whether what was found is clinical words, probably meant as such; outside descriptions one alone."""
+    enough = SURE if is_description else PROBABLE
+    if span.kind not in _NAMED or (span.confidence or 0.0) >= enough:
         return False
     part = text[span.start : span.end]
-    if _DIGITS.search(part) or is_after_title(text, span.start):
+    following = _NEXT_WORD.match(text, span.end)
+    if _DIGITS.search(part) or is_after_title(text, span.start) or (following and is_no_part_of_name(following[1])):
         return False
-    return all(len(word) == 1 or is_vocabulary(word) for word in _LETTERS.findall(part))
+    words = _LETTERS.findall(part)
+    if _INITIAL.match(part):  # M. Pons, not M. Crohn
+        return all(len(word) == 1 or is_eponym(word) for word in words) and len(part) > _INITIALS * 2
+    is_short = len(part) <= _INITIALS or len(words) > 1
+    return (is_description or not is_short) and all(len(word) == 1 or is_vocabulary(word) for word in words)

@@ -183,11 +183,16 @@ _WEAK_LABEL_LONG_NUMBER = re.compile(
     rf"[^\W\d_]+{_BETWEEN}[ _]{{0,3}}([^\W\d_]{{0,3}}\d{{5,20}})(?![^\W_]|[.,]\d)", re.IGNORECASE
 )
 _DECIMAL = re.compile(r"\d{1,4}[.,]\d{1,3}[^\W\d_]{0,2}|\d{1,4}[^\W\d_]{1,2}")
+_PLATE_LABEL = re.compile(
+    r"[^\W\d_]+[.:#]{0,2} ?(?:(?:no|nr|number)\b[.:]? ?)?"
+    r"((?=[A-ZÄÖÜ0-9 -]{0,12}\d)(?=[0-9 -]{0,8}[A-ZÄÖÜ])[A-ZÄÖÜ0-9]{1,4}(?:[ -][A-ZÄÖÜ0-9]{1,4}){0,2})(?![^\W_])"
+)
 _PHONE_LABEL = re.compile(
     r"[^\W\d_]+\.?(?: ?(?:no|nr|number|#))?\.? ?[:#=]? {0,2}(\+?[\d(](?:[ ()./-]{0,2}\d){3,17})(?!\d)", re.IGNORECASE
 )
 _ADDRESS_LABEL = re.compile(r"[^\W\d_]+(?: ?address)?[ :=]{1,2}(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])", re.IGNORECASE)
 MOST_STRONG_CODE = 3
+_SHORTEST_PLATE = 5
 MOST_WEAK_DIGITS = 3
 
 _STRONG = """
@@ -204,6 +209,10 @@ _PHONES = """
     tel telefon telephone téléphone teléfono telefono telefone telefoon phone ph fax mobile mobil mobilnr handy cell
     pager beeper gsm tlf tfno móvil celular cellulare portable komórka ext extension durchwahl dect piepser
     """
+_PLATES = """
+    reg registration plate plates rego kennz kennzeichen kz immat immatriculation immatriculée matrícula targa kenteken
+    rej rejestr plaka rendszám placa registreringsnummer regnr
+    """
 _AGES = "age aged alter âge edad età idade leeftijd wiek ålder yaş"
 
 
@@ -219,6 +228,12 @@ def _weak_code(text: str, word: re.Match[str]) -> Iterator[Span]:
     if match is None or digits < MOST_WEAK_DIGITS or _DECIMAL.fullmatch(match[1]):
         match = _WEAK_LABEL_LONG_NUMBER.match(text, word.start())
     if match is not None:
+        yield Span(*match.span(1), SpanKind.ID, _NAME)
+
+
+def _plate(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _PLATE_LABEL.match(text, word.start())
+    if match is not None and sum(char.isalnum() for char in match[1]) >= _SHORTEST_PLATE:
         yield Span(*match.span(1), SpanKind.ID, _NAME)
 
 
@@ -260,6 +275,7 @@ def _readers() -> dict[str, _Reader]:
         (_STRONG, _strong_code),
         (_WEAK, _weak_code),
         (_PHONES, _phone),
+        (_PLATES, _plate),
         (_AGES, _age),
         ("ip", _address),
         (" ".join(NAME_TRIGGERS), _names),

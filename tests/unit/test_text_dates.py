@@ -70,6 +70,19 @@ MOVED = {
     "03/2011": "06/2008",
     "2010-05": "2007-08",
     "since 11 September": "since 16 December",
+    # more languages
+    "11. maj 2010 født": "15. august 2007 født",
+    "11. mai 2010 født undersøkelse pasienten": "15. august 2007 født undersøkelse pasienten",
+    "11. toukokuuta 2010": "15. elokuuta 2007",
+    "11. května 2010": "15. srpna 2007",
+    "2010. október 11.": "2008. január 15.",
+    "11 decembrie 2010": "16 martie 2008",
+    "11 de juny de 2010": "15 de setembre de 2007",
+    # Roman months, and days that their ending tells
+    "11-VII-2010": "15-X-2007",
+    "11.V.2010": "15.VIII.2007",
+    "11 juli": "15 oktober",
+    "the 3rd of May": "the 7th of August",
 }
 
 
@@ -147,6 +160,11 @@ def test_a_moved_date_keeps_intervals() -> None:
     texts = [clean_text(text, RULES).text for text in ("1.1.2010", "01/31/2010", "3 March 2010")]
     days = [find_dates(text)[0].day for text in texts]
     assert [(later - days[0]).days for later in days] == [0, 30, 61]
+
+
+@pytest.mark.parametrize("text", ["1ST SUB", "2 X 2000", "10 x 10 mm", "2nd set", "3 IV lines"])
+def test_what_only_looks_like_a_month_is_none(text: str) -> None:
+    assert find_dates(text) == []
 
 
 def test_each_language_has_twelve_months_in_each_form() -> None:

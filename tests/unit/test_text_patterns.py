@@ -83,6 +83,14 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
         ("Name: DOE^JANE^^^", "Name"),
         ("prénom: Amélie", "prénom"),
         ("DOE^JANE chest", "chest"),
+        ("DOE^JANE^DR chest", "chest"),
+        ("Dr. Müller, Tel 4471 besetzt", "Dr., Tel besetzt"),
+        ("Dr. Hansen, GP, Hosp", "Dr., GP, Hosp"),
+        ("Pat: Marques, FFR: 0.41", "Pat, FFR: 0.41"),
+        ("Dr Mme Lasa vue", "Dr Mme vue"),
+        ("Mr Hanson's knee", "Mr knee"),
+        ("M. Pontois et M. Bechterew", "M. et M. Bechterew"),
+        ("ref by GP today", "ref by GP today"),
     ],
 )
 def test_names_that_what_is_around_them_gives_away_are_taken_out(text: str, left: str) -> None:
@@ -141,6 +149,20 @@ TK klatki piersiowej bez kontrastu
 MR hjärna utan kontrast
 Kontrastl\u0131 beyin MR
 """
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("vs car, reg KV16 ZTO, GCS 13", "vs car, reg, GCS 13"),
+        ("Kennz. B-XY 1234 gerammt", "Kennz. gerammt"),
+        ("targa AB 123 CD", "targa"),
+        ("reg 5 days, plate 4 holes, reg on call", "reg 5 days, plate 4 holes, reg on call"),
+        ("registration T1 to T2", "registration T1 to T2"),
+    ],
+)
+def test_plates_of_cars_are_taken_out(text: str, left: str) -> None:
+    assert cleaned(text).text == left
 
 
 @pytest.mark.parametrize("text", [line for line in KEPT.splitlines() if line])

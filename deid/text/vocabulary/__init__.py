@@ -24,16 +24,22 @@ _LANGUAGES = (
     "german.toml",
     "romance.toml",
     "others.toml",
+    "forms.toml",
 )
 _EPONYMS = "eponyms.toml"
+_FORMS = "forms.toml"
 _SURNAMES = "surnames.toml"
+_MEASURES = "measures.toml"
+_FUNCTION = "function.toml"
+_COUNTRIES = "countries.toml"
 
 
 @cache
-def _words_of(name: str) -> frozenset[str]:
-    """Return the words of one file, case-folded, as written and without diacritics."""
+def _words_of(name: str, *tables: str) -> frozenset[str]:
+    """Return the words of one file, or of some of its tables, case-folded, as written and without diacritics."""
     raw = tomllib.loads((files(__package__) / name).read_text(encoding="utf-8"))
-    words = {word for text in raw.values() for word in text.casefold().split()}
+    texts = [raw[table] for table in tables] if tables else raw.values()
+    words = {word for text in texts for word in text.casefold().split()}
     return frozenset(words | {folded(word) for word in words})
 
 
@@ -76,6 +82,40 @@ def is_surname_too(word: str) -> bool:
     return folded(word.casefold()) in _words_of(_SURNAMES)
 
 
+def is_eponym(word: str) -> bool:
+    """Tell whether a word is in the list of eponyms and no other: after ``M.``, for morbus, it names a disease."""
+    return is_vocabulary(word) and not is_common(word)
+
+
+def is_form_word(word: str) -> bool:
+    """Tell whether a word is a label of a form, a degree or a closing, with which no name begins or ends."""
+    return folded(word.casefold()) in _words_of(_FORMS)
+
+
+def is_function_word(word: str) -> bool:
+    """Tell whether a word, in small letters, is an article, a preposition or a conjunction."""
+    return word in _words_of(_FUNCTION)
+
+
+def is_country(word: str, *, is_place: bool) -> bool:
+    """Tell whether a word is a country; `is_place` tells that it is nobody's name where it stands."""
+    tables = ("english", "others", "called_so_too") if is_place else ("english", "others")
+    return folded(word.casefold()) in _words_of(_COUNTRIES, *tables)
+
+
+def is_measured(word: str, *kinds: str) -> bool:
+    """Tell whether a word says what numbers after it measure.
+
+    Parameters
+    ----------
+    word
+        letters, in any case
+    kinds
+        some of ``ratios`` (*GCS 14/15*), ``versions`` (*rel 6/7*), ``sizes`` (*Peso 80*)
+    """
+    return folded(word.casefold()) in _words_of(_MEASURES, *kinds)
+
+
 def _are_listed(word: str, known: frozenset[str]) -> bool:
     parts = _PART.findall(word)
     return bool(parts) and all(_is_listed(part, known) or _is_camel(part, known) for part in parts)
@@ -93,4 +133,4 @@ def _is_listed(word: str, known: frozenset[str]) -> bool:
 
 def _is_camel(word: str, known: frozenset[str]) -> bool:
     parts = _CAMEL.findall(word)
-    return len(parts) > 1 and all(_is_listed(part, known) for part in parts)
+    return len(parts) > 1 and "".join(parts) == word and all(_is_listed(part, known) for part in parts)

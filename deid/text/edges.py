@@ -1,0 +1,184 @@
+"""Where what a network found begins and ends, and whether it says anything at all.
+
+A network marks whole words, and now and then one too many: the label before a value, the degree after a name, the
+numbers of a score. What a list or the form of the words tells for certain is corrected here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from deid.text.months import month_names
+from deid.text.names import is_after_title, is_no_part_of_name
+from deid.text.ratios import is_ratio
+from deid.text.spans import Span, SpanKind
+from deid.text.vocabulary import is_common, is_country, is_function_word, is_measured, is_vocabulary
+
+OLDEST_AGE_THAT_STAYS, OLDEST_AGE = 89, 129
+
+_LETTERS = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+_DIGITS = re.compile(r"\d+")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_POSSESSIVE = re.compile(r"['\u2019`][sS]?\Z")
+_INITIAL_AT_END = re.compile(r"(?<![^\W_])[^\W\d_]\.\Z")
+_INITIALS_BEFORE = re.compile(r"(?<![^\W_])(?:[^\W\d_]\.[ -]?){1,3}\Z")
+_LABEL_AT_START = re.compile(r"[^\W\d_]+\.?[ \t]?[:=#][ \t]*(?=[^\W_])")
+_LETTERS_BEFORE_NUMBER = re.compile(r"([^\W\d_]+)[. ]{1,2}(?=[+(\d])")
+_OPENING = {"(": ")", "[": "]", "{": "}", "<": ">"}
+_CLOSING = {closing: opening for opening, closing in _OPENING.items()}
+_SIZE = re.compile(r"(?:[^\W\d_]+[ .:=]{0,3})?\d{1,3}(?:[.,]\d{1,2})?")
+_SERIES = re.compile(r"([1-9]\d?)/([1-9]\d?)")
+_WORD_BEFORE = re.compile(r"(?:([^\W\d_]+)\.?|[@(])[ \t]*\Z")
+_CUES = frozenset(
+    """
+    from since to vs and pre post fu dated bx op seen vom seit bis depuis del dal dd sinds sedan siden tarihli due
+    am v d le el il em z w den on of von du desde de fran från fra lmp edd born until before after
+    """.split()  # noqa: SIM905  a table
+)
+_LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
+_ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
+_BEFORE_CHARS = 16
+_FAR_LABEL_CHARS = 16
+
+
+def trimmed(text: str, span: Span) -> Span | None:
+    """Return a span without what only stands beside what it is; None if nothing is left.
+
+    Taken away are punctuation, a possessive, a label before it, of a name titles, degrees and labels at its ends, of an
+    age all but the number. Initials before a name belong to it.
+    """
+    start, end = span.start, span.end
+    while start < end and not text[start].isalnum() and not _opens(text, start, end):
+        start += 1
+    label = _LABEL_AT_START.match(text, start, end) if span.kind in _LABELLED else None
+    start = label.end() if label else start
+    possessive = _POSSESSIVE.search(text, start, end)
+    end = possessive.start() if possessive else end
+    while start < end and not text[end - 1].isalnum() and not _closes(text, start, end):
+        if _INITIAL_AT_END.search(text, max(0, start, end - 3), end):
+            break
+        end -= 1
+    return _of_kind(text, replace(span, start=start, end=end)) if start < end else None
+
+
+def _of_kind(text: str, span: Span) -> Span | None:
+    if span.kind is SpanKind.NAME:
+        return _of_name(text, span)
+    if span.kind is SpanKind.AGE:
+        return _of_age(text, span)
+    if span.kind is SpanKind.CONTACT:
+        label = _LETTERS_BEFORE_NUMBER.match(text, span.start, span.end)
+        return replace(span, start=label.end()) if label else span
+    return _of_date(text, span) if span.kind is SpanKind.DATE else span
+
+
+def _of_name(text: str, span: Span) -> Span:
+    """Take titles, degrees and labels away from the ends of a name of several words; take initials to it."""
+    if "^" in text[span.start : span.end]:
+        return span
+    words = list(_WORD.finditer(text, span.start, span.end))
+    first, last = 0, len(words) - 1
+    while first < last and is_no_part_of_name(words[first].group()):
+        first += 1
+    while last > first and is_no_part_of_name(words[last].group()):
+        last -= 1
+    start = span.start if first == 0 else words[first].start()
+    end = span.end if last == len(words) - 1 else words[last].end()
+    initials = _INITIALS_BEFORE.search(text, max(0, start - _BEFORE_CHARS), start)
+    if initials is not None and text[start].isupper():
+        start = initials.start()
+    return replace(span, start=start, end=end)
+
+
+def _of_age(text: str, span: Span) -> Span | None:
+    """Return the number, if it is one of those that identify."""
+    digits = _DIGITS.search(text, span.start, span.end)
+    if digits is None:
+        return span
+    number = digits.group().lstrip("0")
+    if len(number) > 3 or not OLDEST_AGE_THAT_STAYS < int(number or 0) <= OLDEST_AGE:
+        return None
+    return replace(span, start=digits.end() - len(number), end=digits.end())
+
+
+def _of_date(text: str, span: Span) -> Span:
+    """Take prepositions away from before a date: ``v. 3.5.``, ``den 3 maj``."""
+    start = span.start
+    for word in _LETTERS.finditer(text, span.start, span.end):
+        is_first = not _WORD.search(text, start, word.start())
+        if not is_first or not (is_function_word(word.group()) or word.group() in {"d", "dd", "v", "dt"}):
+            break
+        following = _WORD.search(text, word.end(), span.end)
+        if following is None:
+            break
+        start = following.start()
+    return replace(span, start=start)
+
+
+def _opens(text: str, start: int, end: int) -> bool:
+    """Tell whether a span begins with a bracket that closes within it; or a plus, before a number."""
+    closing = _OPENING.get(text[start])
+    return text.find(closing, start, end) > 0 if closing else text[start] == "+"
+
+
+def _closes(text: str, start: int, end: int) -> bool:
+    opening = _CLOSING.get(text[end - 1])
+    return opening is not None and text.rfind(opening, start, end) >= 0
+
+
+# Whether it says anything
+
+
+def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
+    """Tell whether what was found identifies nobody by what it is and what stands around it.
+
+    Parameters
+    ----------
+    text
+        the text
+    span
+        of a network, trimmed
+    is_description
+        whether the text is a description: 3/5 is three of five in it
+    """
+    words = _LETTERS.findall(text, span.start, span.end)
+    if span.kind is SpanKind.DATE:
+        return _is_no_date(text, span, words, is_description=is_description)
+    if span.kind is SpanKind.CONTACT:
+        return len(words) == 1 and len(words[0]) == span.end - span.start and is_vocabulary(words[0])
+    if span.kind not in {SpanKind.NAME, SpanKind.PLACE}:
+        return False
+    if _DIGITS.search(text, span.start, span.end):
+        return _is_size(text, span, words)
+    if all(map(is_function_word, words)):
+        return True
+    is_place = span.kind is SpanKind.PLACE
+    return len(words) == 1 and is_country(words[0], is_place=is_place) and not is_after_title(text, span.start)
+
+
+def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool) -> bool:
+    if is_ratio(text, span.start, span.end):
+        return True
+    series = _SERIES.fullmatch(text, span.start, span.end) if is_description else None
+    if series is not None and int(series[1]) <= int(series[2]):
+        before = _WORD_BEFORE.search(text, max(0, span.start - _BEFORE_CHARS), span.start)
+        return before is None or (before[1] is not None and before[1].casefold() not in _CUES)
+    numbers = _DIGITS.findall(text, span.start, span.end)
+    if len(numbers) > 1 or (numbers and not _YEAR.fullmatch(numbers[0])):
+        return False
+    return all(map(_is_no_month, words))
+
+
+def _is_no_month(word: str) -> bool:
+    key = word.casefold()
+    return (is_function_word(key) or is_common(word)) and key not in month_names() and key not in _ROMANS
+
+
+def _is_size(text: str, span: Span, words: list[str]) -> bool:
+    """Tell whether a place is rather a number with what it measures: ``Peso 80``."""
+    if _SIZE.fullmatch(text, span.start, span.end) is None:
+        return False
+    before = words or _LETTERS.findall(text, max(0, span.start - _FAR_LABEL_CHARS), span.start)[-1:]
+    return bool(before) and is_measured(before[-1], "sizes")

@@ -1,0 +1,84 @@
+"""Where a network's spans begin and end, and which say nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from deid.text.edges import says_nothing, trimmed
+from deid.text.spans import Span, SpanKind
+
+
+def span_of(text: str, part: str, kind: SpanKind) -> Span:
+    start = text.index(part)
+    return Span(start, start + len(part), kind, "ner", 0.8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "part", "left"),
+    [
+        (SpanKind.NAME, "Müller, Tel", "Müller, Tel", "Müller"),
+        (SpanKind.NAME, "seen by Dr Hansen MD, ok", "Dr Hansen MD", "Hansen"),
+        (SpanKind.NAME, "J. Kupke's knee", "J. Kupke's", "J. Kupke"),
+        (SpanKind.NAME, "read by M. Pons today", "Pons", "M. Pons"),
+        (SpanKind.NAME, "KAISER^LUZIE^^PROF.", "KAISER^LUZIE^^PROF", "KAISER^LUZIE^^PROF"),
+        (SpanKind.NAME, "Dr", "Dr", "Dr"),
+        (SpanKind.ID, "mem# NSX 204 88", "mem# NSX 204 88", "NSX 204 88"),
+        (SpanKind.CONTACT, "poste 5521", "poste 5521", "5521"),
+        (SpanKind.CONTACT, "pacs-gw02", "pacs-gw02", "pacs-gw02"),
+        (SpanKind.DATE, "MRT v. 02/21", "v. 02/21", "02/21"),
+        (SpanKind.DATE, "den 3 maj", "den 3 maj", "3 maj"),
+        (SpanKind.PLACE, "S:t Eriks gata 5", "S:t Eriks gata 5", "S:t Eriks gata 5"),
+        (SpanKind.AGE, "93 years", "93 years", "93"),
+    ],
+)
+def test_a_span_loses_what_only_stands_beside_it(kind: SpanKind, text: str, part: str, left: str) -> None:
+    span = trimmed(text, span_of(text, part, kind))
+    assert span is not None
+    assert text[span.start : span.end] == left
+
+
+def test_a_span_of_punctuation_is_none() -> None:
+    assert trimmed("a , b", Span(2, 3, SpanKind.NAME, "ner")) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "part"),
+    [
+        (SpanKind.NAME, "henvist af lægen", "af"),
+        (SpanKind.PLACE, "flies home to Ghana", "Ghana"),
+        (SpanKind.PLACE, "Edad 51 Peso 80 Tel", "Peso 80"),
+        (SpanKind.PLACE, "Alter 44 Größe 172", "172"),
+        (SpanKind.CONTACT, "sent to PACS ok", "PACS"),
+        (SpanKind.DATE, "oförändrat mot 2018.", "mot 2018"),
+        (SpanKind.DATE, "run 4/7 best", "4/7"),
+        (SpanKind.DATE, "next Monday", "Monday"),
+    ],
+)
+def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: str, part: str) -> None:
+    assert says_nothing(text, span_of(text, part, kind), is_description=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "part"),
+    [
+        (SpanKind.NAME, "Dr Cuba", "Cuba"),
+        (SpanKind.NAME, "Israel called", "Israel"),
+        (SpanKind.NAME, "Van der Sluis", "Van"),
+        (SpanKind.PLACE, "Ward 7", "Ward 7"),
+        (SpanKind.CONTACT, "pager 4471", "4471"),
+        (SpanKind.DATE, "Ostern 2021", "Ostern 2021"),
+        (SpanKind.DATE, "in May", "May"),
+        (SpanKind.DATE, "iv.1966", "iv.1966"),
+        (SpanKind.DATE, "op 4/7", "4/7"),
+    ],
+)
+def test_what_may_identify_says_something(kind: SpanKind, text: str, part: str) -> None:
+    assert not says_nothing(text, span_of(text, part, kind), is_description=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_series"), [("STIR Thigh 10/10", True), ("hip 11/3", False), ("knee on 5/6", False)]
+)
+def test_in_a_description_one_number_of_as_many_or_more_is_a_series(text: str, is_series: bool) -> None:
+    part = text.rpartition(" ")[2]
+    assert says_nothing(text, span_of(text, part, SpanKind.DATE), is_description=True) is is_series
