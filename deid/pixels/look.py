@@ -3,12 +3,15 @@
 In this order, for every frame, whatever Burned In Annotation says:
 
 1. what is masked unseen: by device templates, outside calibrated ultrasound regions, a screen as a whole
-2. the lines of the frame, found and read; of a frame of equal pixels that is displayed alike, by memory
+2. the lines of the frame, found and read; of a frame of equal pixels that is displayed alike, by memory; of one that
+   differs from the frame before in a part only, there (`deid.pixels.changes`)
 3. of each line whether it is masked or stays
-4. places where lines were masked on several frames: other frames are masked there too if something is there. It goes
-   both ways, so what comes out depends on the frames, not on their order
+4. places where lines were masked on several frames: other frames are masked there too if something is there, whether
+   they come later or earlier
 5. the masked frames are written, and looked at again as they were written: what is found now and has to go is masked
-   too, and the frame looked at once more. If anything can be read then that has to go, the instance is refused
+   too, and the frame looked at once more, some times: one frame of thousands must not refuse all. If anything can be
+   read at last that has to go, the instance is refused; but
+   not for the rest of a line that might have stayed, which a mask beside it has cut: that is masked
 
 The same instance gives the same boxes, whatever was worked on before, unless the profile has ``series_memory``: then
 the places of step 4 are those of the series' instances that this process has seen so far.
@@ -31,6 +34,7 @@ from deid.encoding.syntax import TransferSyntax
 from deid.errors import Reason, Refused
 from deid.pixels.attributes import items, text_of
 from deid.pixels.box import Box
+from deid.pixels.changes import Before, Part
 from deid.pixels.components import decoded_form
 from deid.pixels.decide import Decider, Why
 from deid.pixels.format import Format
@@ -53,13 +57,13 @@ from deid.pixels.outline import aspect, bounds, boxes_of
 from deid.pixels.planes import has_unused_bits
 from deid.pixels.regions import Regions, find_regions
 from deid.pixels.render import Display, Picture, render, resized
-from deid.pixels.rewrite import write_masked
+from deid.pixels.rewrite import silent, write_masked
 from deid.pixels.rules import PixelRules, Treatment
 from deid.pixels.stored import Frames
 from deid.report import MaskedBox, PixelReport
 
-MOST_LOOKS = 2
-"""After masking: what the first of them finds is masked too; what the last finds and reads refuses the instance."""
+MOST_LOOKS = 4
+"""After masking: what they find is masked too; what the last of them finds and reads refuses the instance."""
 
 PLACE = "seen-on-other-frames"
 
@@ -67,6 +71,7 @@ _PER_FRAME_GROUPS = 0x5200_9230
 _SERIES = (0x0008_0070, 0x0008_1090, 0x0008_1010, 0x0020_000E)  # Manufacturer, its model, station, series
 _USUAL_LARGEST_PX = 2560
 _LEFT_SHARE = 0.05
+_REST_SHARE = 0.15  # what lies elsewhere is no rest of a line that might have stayed, had a mask not cut it
 _MISSING_SHARE = 0.3
 _LEFT_CHARACTERS = 2
 _LEFT_CONFIDENCE = 0.6
@@ -98,6 +103,8 @@ class Looking:
         frames that were looked at before
     series
         places of other instances, if the profile has ``series_memory``
+    progress
+        is called with each frame that was looked at or written
     """
 
     rules: PixelRules
@@ -105,6 +112,7 @@ class Looking:
     decider: Decider
     seen: Seen = field(default_factory=Seen)
     series: SeriesPlaces | None = None
+    progress: Callable[[], None] = silent
 
     @property
     def reads(self) -> bool:
@@ -196,6 +204,10 @@ class _Look:
         self._kept = 0
         self._display: Display | None = None
         self._lined: set[int] = set()  # frames of which lines or places are masked
+        self._stayed: dict[int, list[Box]] = {}  # where lines are that may stay
+        self._here = Seen()  # frames of this instance
+        self._before: Before | None = None
+        self._before_of: Frames | None = None
 
     def result(self) -> Looked:
         regions = self._regions
@@ -207,7 +219,8 @@ class _Look:
         if is_looked_at:
             self._look_at_frames()
         to_write = sorted(self._boxes.keys() | self._touched)
-        syntax = write_masked(self._frames, {frame: self._boxes.get(frame, []) for frame in to_write})
+        boxes = {frame: self._boxes.get(frame, []) for frame in to_write}
+        syntax = write_masked(self._frames, boxes, self._looking.progress)
         if is_looked_at:
             syntax = self._look_again(syntax)
         report = PixelReport(
@@ -257,6 +270,7 @@ class _Look:
             why = self._looking.why(line, *self._size)
             if why.stays:
                 self._kept += 1
+                self._stayed.setdefault(frame, []).append(box)
             elif self._mask(frame, boxes_of(line.box), why):
                 self._lined.add(frame)
                 masked.append((box, strong))
@@ -264,6 +278,7 @@ class _Look:
 
     def _mask_repeated(self, frame: int, places: Sequence[Place]) -> None:
         """Mask where other frames had a line, if something is there too."""
+        self._looking.progress()
         masked = self._boxes.get(frame, [])
         missing = [place for place in places if share_outside(place.box, masked) > _MISSING_SHARE]
         array = self._frames.array(frame) if missing else None
@@ -286,20 +301,46 @@ class _Look:
         """Return what is seen in a frame, which may be remembered."""
         looking = self._looking
         key = (digest, display_hash(self._display_of(frame)), read, looking.rules.largest_image_px)
-        sight = looking.seen.get(key)
+        sight = self._here.get(key)
         if sight is None:
-            sight = self._seen_in(frames, frame, read=read)
-            looking.seen.put(key, sight)
+            sight = self._followed(frames, frame, key, read=read)
+            self._here.put(key, sight)
+        looking.progress()
         return sight
 
+    def _followed(self, frames: Frames, frame: int, key: tuple[object, ...], *, read: bool) -> Sight:
+        """Return what is seen in a frame: looked at as a whole, or in part if the rest was in a frame before."""
+        before = self._before if self._before_of is frames else None
+        array = frames.array(frame) if len(frames) > 1 else None
+        part = None if before is None or array is None else before.part_of(array, key[1:])
+        partly = 0
+        if before is not None and part is not None:
+            sight, partly = self._partly_seen(frames, frame, before, part, read=read), before.partly + 1
+        else:
+            sight = self._looking.seen.get(key) or self._seen_in(frames, frame, read=read)
+            self._looking.seen.put(key, sight)
+        found = None if array is None else Before(array, sight, key[1:], partly)
+        self._before, self._before_of = (found, frames) if found is not None and found.is_kept else (None, None)
+        return sight
+
+    def _partly_seen(self, frames: Frames, frame: int, before: Before, part: Part, *, read: bool) -> Sight:
+        picture = self._picture(frames, frame)
+        x0, y0, x1, y1 = part.crop
+        new = part.placed(self._looking.lines(np.ascontiguousarray(picture[y0:y1, x0:x1]), read=read))
+        pairs = [*before.unchanged(part), *((line, strength(picture, bounds(line.box))) for line in new)]
+        lines, strengths = zip(*pairs, strict=True) if pairs else ((), ())
+        return Sight(lines, strengths, self._has_unused_bits(frames, frame))
+
     def _seen_in(self, frames: Frames, frame: int, *, read: bool) -> Sight:
-        array = frames.array(frame)
-        is_unused = not frames.is_native and has_unused_bits(array, self._form(frames, frame))
-        if _is_flat(array):
+        is_unused = self._has_unused_bits(frames, frame)
+        if _is_flat(frames.array(frame)):
             return replace(NOTHING, has_unused_bits=is_unused)
         picture = self._picture(frames, frame)
         lines = tuple(self._looking.lines(picture, read=read))
         return Sight(lines, tuple(strength(picture, bounds(line.box)) for line in lines), is_unused)
+
+    def _has_unused_bits(self, frames: Frames, frame: int) -> bool:
+        return not frames.is_native and has_unused_bits(frames.array(frame), self._form(frames, frame))
 
     def _picture(self, frames: Frames, frame: int) -> Picture:
         return render(frames.array(frame), replace(self._display_of(frame), form=self._form(frames, frame)))
@@ -324,7 +365,7 @@ class _Look:
             is_last = look == MOST_LOOKS - 1
             found = {frame: self._left_in(frames, frame, is_last=is_last) for frame in frames_left}
             left = {frame: boxes for frame, boxes in found.items() if boxes}
-            syntax = write_masked(frames, left)
+            syntax = write_masked(frames, left, self._looking.progress)
             frames_left = sorted(left)
         return syntax
 
@@ -338,8 +379,10 @@ class _Look:
                 continue
             why = self._looking.why(line, *self._size)
             if why.stays:
+                self._stayed.setdefault(frame, []).append(bounds(line.box))
                 continue
-            if is_last and _can_be_read(line):
+            is_rest = share_outside(bounds(line.box), self._stayed.get(frame, [])) <= _REST_SHARE
+            if is_last and _can_be_read(line) and not is_rest:
                 raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"text is left in frame {frame + 1}")
             left += self._mask(frame, boxes_of(line.box), why)
         return left

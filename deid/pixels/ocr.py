@@ -3,8 +3,12 @@
 A small picture is looked at enlarged. Any other is looked at in its own size first; only where that finds something of
 the form of a line, one of usual size is looked at again, enlarged, which finds more. It is looked at turned as well if
 there is a line that runs up or down. What hasn't that form (giants around anatomy, specks, squares), or only faintly,
-counts if it can be read: two characters, or a single one for certain; in a giant, several for certain. A picture that
-is too large is made smaller, and looked at in parts as it is where strokes remain that no line explains.
+counts if it can be read: two characters, or a single one for certain; in a giant, several for certain. What has the
+form, faintly, and can't be read counts if a closer look finds it clearly: it may be a script that nothing here reads. A
+picture that is too large is made smaller, and looked at in parts as it is where strokes remain that no line explains.
+
+Where lines are in the network's map `deid.pixels.blobs` tells. PaddleOCR's own step for that takes a thousand blobs,
+from the bottom of the map up, and leaves the others: in an image with grain, it never came to the text at the top.
 """
 
 from __future__ import annotations
@@ -12,18 +16,22 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import re
 import tempfile
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deid.errors import Misconfigured, Reason, Refused
 from deid.onnx import Entry, read_entry, shipped_models
 from deid.pixels import quads as q
+from deid.pixels.blobs import lines_in
 from deid.pixels.quads import Quad, Scored
 from deid.pixels.render import Picture, resized
 from deid.pixels.tiles import spots, tiles
@@ -38,7 +46,17 @@ _SMALLER = 0.75  # below this scale, small text is looked for in parts of the pi
 _LEAST_CHARACTERS = 2
 _CERTAIN = 0.7  # a score with which what has the form of a line is one, whatever it reads
 _READABLE = 0.3  # a confidence of two characters or more, in what hasn't that form
+_LIKELY_READABLE = 0.45  # in what has it, but only faintly
+_PART_READABLE, _PART_ASPECT = 0.6, 1.5  # in a part of what hasn't it, which must be as long as three characters
+_MOST_PARTS = 64  # the longest of a look; reading takes 20 ms, and grain can have thousands
 _SURE = 0.8  # a confidence of a giant or a single character, and with which a line isn't read upside down as well
+_SHAPES_SURE = 0.97  # of a giant of digits, rings and bars alone: organs and slices side by side read so
+_SHAPES = frozenset("0123456789OoCcDQGIl|()日口目回〇 .,-")
+_RINGS = frozenset("0OoCcDQ°口日回中〇")  # what a vessel, a rib or a vertebra reads, seen from its end
+_LOOSE = 0.2  # of a line's height, read with it on all sides: what is under the line, and the ends of its letters
+_CLOSER, _CLOSER_AROUND = 2.0, 2.0  # the closer look enlarges so much, and takes so many heights in on all sides
+_ZERO_IN_WORD = re.compile(r"(?<=[^\W\d_])0(?=[^\W\d_])")
+_LABEL = re.compile(r"\b([^\W\d_]{2,}):(?=\w)")
 _FATAL = 4
 
 _Reading: TypeAlias = tuple[str, float, int]
@@ -128,6 +146,7 @@ class Reader:
         )
         paddleocr = _paddleocr()
         self._detection = _network(paddleocr.TextDetection, detection, limit_side_len=4000, limit_type="max")
+        self._detection.paddlex_predictor.post_op = _from_maps
         self._recognition = _network(paddleocr.TextRecognition, recognition)
 
     def lines(self, picture: Picture, *, read: bool = True) -> list[Line]:
@@ -173,7 +192,7 @@ class Reader:
             for down, across in spots(picture, [quad for quad, _ in found]):
                 part = self._detect(np.ascontiguousarray(picture[down, across]), 1.0)
                 found = self._more(picture, found, _moved(part, across.start, down.start))
-        return found
+        return [each for each in found if not _is_lone_ring(each, found)]
 
     def _more(self, picture: Picture, found: list[_Found], scored: list[Scored]) -> list[_Found]:
         """Return what was found before and now; of what was found twice, what is found now."""
@@ -188,15 +207,36 @@ class Reader:
         """Return what is a line by its form, or by what it reads."""
         rows, columns = picture.shape[:2]
         kept: list[_Found] = []
+        parts = [quad for quad, score in scored if not score and q.aspect(quad) >= _PART_ASPECT]
+        to_read = {id(quad) for quad in sorted(parts, key=lambda quad: max(q.size(quad)))[-_MOST_PARTS:]}
         for quad, score in scored:
             is_likely = q.is_likely(quad, rows, columns)
             if is_likely and score >= _CERTAIN:
                 kept.append((quad, None))
                 continue
+            if not score and id(quad) not in to_read:
+                continue
             reading = self._read(picture, quad)
-            if _is_text(reading, is_likely=is_likely, is_giant=q.is_giant(quad, rows, columns)):
+            if not score:
+                is_text = _is_readable(reading, _PART_READABLE)
+            elif is_likely:
+                is_text = _is_readable(reading, _LIKELY_READABLE) or self._is_clear_closer(picture, quad)
+            else:
+                is_text = _is_text_of_other_form(reading, is_giant=q.is_giant(quad, rows, columns))
+            if is_text:
                 kept.append((quad, reading))
         return kept
+
+    def _is_clear_closer(self, picture: Picture, quad: Quad) -> bool:
+        """Tell whether a closer look clearly finds something of the form of a line where a quadrilateral is."""
+        around = round(_CLOSER_AROUND * min(q.size(quad)))
+        left, top = (np.floor(quad.min(axis=0)).astype(int) - around).clip(0)
+        right, bottom = np.ceil(quad.max(axis=0)).astype(int) + around
+        part = np.ascontiguousarray(picture[top:bottom, left:right])
+        rows, columns = picture.shape[:2]
+        found = _moved(self._detect(part, _CLOSER), int(left), int(top))
+        clear = [other for other, score in found if score >= _CERTAIN and q.is_likely(other, rows, columns)]
+        return bool(clear) and not q.not_covered([quad], clear, rows, columns)
 
     # The networks
 
@@ -217,7 +257,8 @@ class Reader:
 
     def _read(self, picture: Picture, quad: Quad) -> _Reading:
         """Return what can be read in a quadrilateral, upright or turned."""
-        part = q.cropped(picture, quad)
+        rows, columns = picture.shape[:2]
+        part = q.cropped(picture, q.loosened(quad, _LOOSE).clip(0, (columns, rows)))
         if q.is_tall(quad):
             return max(self._read_turned(part, 90), self._read_turned(part, 270), key=_certainty)
         upright = self._read_turned(part, 0)
@@ -227,7 +268,7 @@ class Reader:
 
     def _read_turned(self, part: Picture, angle: int) -> _Reading:
         (result,) = self._recognition.predict(np.ascontiguousarray(np.rot90(part, angle // 90)))
-        return str(result["rec_text"]), float(result["rec_score"]), angle
+        return _respelled(str(result["rec_text"])), float(result["rec_score"]), angle
 
 
 def _certainty(reading: _Reading) -> tuple[bool, float]:
@@ -235,13 +276,59 @@ def _certainty(reading: _Reading) -> tuple[bool, float]:
     return len(text.strip()) >= _LEAST_CHARACTERS, confidence
 
 
-def _is_text(reading: _Reading, *, is_likely: bool, is_giant: bool) -> bool:
-    """Tell whether what doesn't look like a line for certain is text after all."""
-    text, confidence, _ = reading
+def _is_readable(reading: _Reading, confidence: float) -> bool:
+    """Tell whether several characters were read with some confidence, or a single one for certain."""
+    text, confidence_read, _ = reading
     characters = len(text.strip())
-    if characters >= _LEAST_CHARACTERS:
-        return is_likely or confidence >= (_SURE if is_giant else _READABLE)
-    return characters == 1 and confidence >= _SURE and not is_giant
+    return confidence_read >= (confidence if characters >= _LEAST_CHARACTERS else _SURE) and characters > 0
+
+
+def _is_text_of_other_form(reading: _Reading, *, is_giant: bool) -> bool:
+    """Tell whether what hasn't the form of a line is text after all."""
+    if not is_giant:
+        return _is_readable(reading, _READABLE)
+    text, confidence, _ = reading
+    least = _SHAPES_SURE if _SHAPES.issuperset(text) else _SURE
+    return len(text.strip()) >= _LEAST_CHARACTERS and confidence >= least
+
+
+def _is_lone_ring(one: _Found, found: Sequence[_Found]) -> bool:
+    """Tell whether something hasn't the form of a line and reads a ring, and no other letter is beside it."""
+    quad, reading = one
+    if reading is None or reading[0].strip() not in _RINGS:
+        return False
+    return not any(other is not quad and q.is_beside(quad, other) for other, _ in found)
+
+
+def _respelled(text: str) -> str:
+    """Return what was read with letters for zeros between letters, and with the blanks behind labels.
+
+    The network takes one for the other where letters are bold, and leaves blanks out that are narrow.
+    """
+    text = _ZERO_IN_WORD.sub(lambda zero: "o" if text[zero.end()].islower() else "O", text)
+    return _LABEL.sub(r"\1: ", text)
+
+
+def _from_maps(
+    maps: Sequence[NDArray[np.float32]], shapes: Sequence[Sequence[float]], **_settings: object
+) -> tuple[list[NDArray[np.float32]], list[list[float]]]:
+    """Return quadrilaterals and scores, where PaddleOCR calls its own step for that.
+
+    Parameters
+    ----------
+    maps
+        one array, of shape (pictures, 1, rows, columns)
+    shapes
+        of each picture first the rows and columns that it has: a map's are multiples of 32
+    """
+    corners, scores = [], []
+    for (probable,), (rows, columns, *_) in zip(maps[0], shapes, strict=True):
+        found = lines_in(probable)
+        scale = np.array((columns / probable.shape[1], rows / probable.shape[0]), np.float32)
+        scaled = [(quad * scale).clip(0, (columns, rows)) for quad, _ in found]
+        corners.append(np.array(scaled, np.float32).reshape(-1, 4, 2))
+        scores.append([score for _, score in found])
+    return corners, scores
 
 
 def _moved(found: list[Scored], x: int, y: int) -> list[Scored]:

@@ -23,6 +23,7 @@ _LEAST_ASPECT = 1.3
 _TALL = 1.5
 _PAD_PX = 2
 _COVERED = 0.7
+_BESIDE = 2.0
 _SAME_LINE = 0.6  # of the lower one's height that two parts of a line have in common
 
 
@@ -42,6 +43,12 @@ def is_giant(quad: Quad, rows: int, columns: int) -> bool:
     """Tell whether it is higher than lines of text mostly are in a picture of some size."""
     side = min(rows, columns)
     return min(size(quad)) > max(_LARGE_SHARE * side, min(_LARGEST_SHARE * side, _LARGE_PX))
+
+
+def aspect(quad: Quad) -> float:
+    """Return how many times longer than high it is, whichever way it runs."""
+    short, long = sorted(size(quad))
+    return long / max(short, 1.0)
 
 
 def is_tall(quad: Quad) -> bool:
@@ -64,6 +71,27 @@ def cropped(picture: NDArray[Any], quad: Quad) -> NDArray[Any]:
     return np.asarray(
         cv2.warpPerspective(picture, turn, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     )
+
+
+def loosened(quad: Quad, share: float) -> Quad:
+    """Return it larger on all sides by a share of its shorter side."""
+    width, height = size(quad)
+    across, down = (_unit(quad[1] + quad[2] - quad[0] - quad[3]), _unit(quad[2] + quad[3] - quad[0] - quad[1]))
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    further = np.float32(share * min(width, height))
+    return np.asarray(quad + (signs[:, :1] * across + signs[:, 1:] * down) * further, np.float32)
+
+
+def is_beside(one: Quad, other: Quad) -> bool:
+    """Tell whether two may be of one line: within twice the height of the higher one, and as high to a half."""
+    box, far = (*one.min(axis=0), *one.max(axis=0)), (*other.min(axis=0), *other.max(axis=0))
+    for along in (0, 1):
+        gap = max(box[along], far[along]) - min(box[along + 2], far[along + 2])
+        common = min(box[3 - along], far[3 - along]) - max(box[1 - along], far[1 - along])
+        heights = [each[3 - along] - each[1 - along] for each in (box, far)]
+        if gap <= _BESIDE * max(heights) and common >= min(heights) / 2:
+            return True
+    return False
 
 
 def widened(quad: Quad, rows: int, columns: int) -> tuple[tuple[int, int], ...]:

@@ -1,6 +1,7 @@
 """Masked frames written back into an instance, in its own transfer syntax wherever that loses nothing.
 
-- Native: masked rows are new bytes, all others stay views of what was received (`deid.encoding.element.Pieces`).
+- Native: masked pixels are new bytes, all others stay views of what was received (`deid.encoding.element.Pieces`), but
+  for short gaps; equal new bytes are in memory once. So what is masked in thousands of frames takes little.
 - Encapsulated, where an encoder exists: touched frames are encoded without loss, all others keep their bytes. That goes
   for JPEG 2000, HTJ2K and JPEG-LS that may be lossy too: these syntaxes hold lossless frames beside lossy ones (PS3.5
   Sections A.4.3, A.4.4 and A.4.13), so what had been lost before isn't joined by more.
@@ -11,11 +12,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deid.encoding.element import Buffer, Element, Fragments, Pieces
 from deid.encoding.syntax import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
@@ -56,10 +58,16 @@ _LOSSY_METHODS = {
     "1.2.840.10008.1.2.4.93": b"ISO_15444_2",
     "1.2.840.10008.1.2.4.203": b"ISO_15444_15",
 }
+_SHORT_GAP_BYTES = 1024  # a view of them would take a quarter of that
+_NO_RUNS: NDArray[np.int64] = np.empty((0, 2), np.int64)
 _JOINED_BYTES = 1 << 20  # up to here one new value is simpler than pieces
 
 
-def write_masked(frames: Frames, boxes: Boxes) -> TransferSyntax:
+def silent() -> None:
+    """Tell nobody of any progress."""
+
+
+def write_masked(frames: Frames, boxes: Boxes, progress: Callable[[], None] = silent) -> TransferSyntax:
     """Mask frames of an instance, in place; return the transfer syntax that it is in from now on.
 
     Pixel Data, the offset tables and what describes either are changed; frames that aren't named keep every bit.
@@ -70,6 +78,8 @@ def write_masked(frames: Frames, boxes: Boxes) -> TransferSyntax:
         of the Data Set to change
     boxes
         what to mask, by frame
+    progress
+        is called for each frame that is encoded
 
     Raises
     ------
@@ -78,7 +88,7 @@ def write_masked(frames: Frames, boxes: Boxes) -> TransferSyntax:
     """
     if not boxes:
         return frames.syntax
-    writer = _Writer(frames, boxes)
+    writer = _Writer(frames, boxes, progress)
     syntax = writer.native() if frames.is_native else writer.encapsulated()
     if any(boxes.values()):
         writer.update_extremes()
@@ -86,8 +96,9 @@ def write_masked(frames: Frames, boxes: Boxes) -> TransferSyntax:
 
 
 class _Writer:
-    def __init__(self, frames: Frames, boxes: Boxes) -> None:
+    def __init__(self, frames: Frames, boxes: Boxes, progress: Callable[[], None]) -> None:
         self._frames = frames
+        self._progress = progress
         self._boxes = {frame: fitted_boxes(boxes[frame], frames.form) for frame in sorted(boxes)}
         self._background = Background.of(frames.data_set, frames.syntax, frames.form)
         self._extremes: tuple[int, int] | None = None
@@ -99,6 +110,7 @@ class _Writer:
 
     def _masked(self, frame: int) -> Samples:
         """Return a frame as it is to be, without unused bits."""
+        self._progress()
         form = self._form(frame)
         array = self._frames.array(frame)
         if not self._frames.is_native and not form.float_bits:
@@ -112,10 +124,10 @@ class _Writer:
     # Native
 
     def native(self) -> TransferSyntax:
-        """Replace the masked rows."""
+        """Replace the masked pixels."""
         frames, element = self._frames, self._frames.element
         needs_whole_frames = frames.form.sample_bits == 1 or frames.has_swapped_bytes
-        patches = self._whole_frames() if needs_whole_frames else self._rows()
+        patches = self._whole_frames() if needs_whole_frames else self._runs()
         value = element.value
         assert not isinstance(value, list | Fragments)  # noqa: S101  native
         pieces = _patched(value if isinstance(value, Pieces) else Pieces([value]), patches)
@@ -123,19 +135,20 @@ class _Writer:
         frames.data_set.elements[element.tag] = Element(element.tag, element.vr, bytes(pieces) if small else pieces)
         return frames.syntax
 
-    def _rows(self) -> Iterator[tuple[int, bytes]]:
-        """Return the masked rows of all frames, and where they begin."""
+    def _runs(self) -> Iterator[tuple[int, bytes]]:
+        """Return the masked bytes of all frames, with short gaps between them, and where they begin."""
         form = self._frames.form
         planes = form.samples if form.planar == 1 and not form.is_subsampled else 1
-        row_bytes = form.one_frame.size_bytes(form.sample_bits) // planes // form.rows
+        plane_bytes = form.one_frame.size_bytes(form.sample_bits) // planes
+        pixel_bytes = plane_bytes // (form.rows * form.columns)
+        known: dict[bytes, bytes] = {}
         for frame, boxes in self._boxes.items():
             packed = encode(self._masked(frame), form, self._frames.syntax)
-            touched = covered_by(boxes, form).any(axis=1)
-            edges = np.flatnonzero(np.diff(touched, prepend=False, append=False)).reshape(-1, 2).tolist()
+            runs = _joined(covered_by(boxes, form), pixel_bytes)
             for plane in range(planes):
-                for top, bottom in edges:
-                    first, last = ((plane * form.rows + row) * row_bytes for row in (top, bottom))
-                    yield self._frames.place(frame)[0] + first, packed[first:last]
+                for first, last in runs + plane * plane_bytes:
+                    new = packed[first:last]
+                    yield self._frames.place(frame)[0] + int(first), known.setdefault(new, new)
 
     def _whole_frames(self) -> Iterator[tuple[int, bytes]]:
         """Return the masked frames whose borders are not those of bytes or words, with what lies around them."""
@@ -198,6 +211,7 @@ class _Writer:
 
     def _edited(self, frame: int, boxes: Sequence[AnyBox]) -> bytes:
         """Return a JPEG frame with flat blocks; a signed value is a two's complement in its unsigned samples."""
+        self._progress()
         stored = bytes(self._frames.stored(frame))
         background = replace(self._background, form=self._form(frame))
         values = background.samples(self._frames.array(frame), covered_by(boxes, self._frames.form), frame)
@@ -290,6 +304,14 @@ class _Writer:
             if is_word:
                 value = number.to_bytes(2, order, signed=form.is_signed)  # type: ignore[arg-type]
                 put(data_set, tag, "SS" if form.is_signed else "US", value)
+
+
+def _joined(covered: NDArray[np.bool_], pixel_bytes: int) -> NDArray[np.int64]:
+    """Return where masked bytes begin and end, of an image whose rows follow each other; short gaps are among them."""
+    edges = np.flatnonzero(np.diff(covered.ravel(), prepend=False, append=False)) * pixel_bytes
+    first, last = edges[::2], edges[1::2]
+    is_gap = first[1:] - last[:-1] > _SHORT_GAP_BYTES
+    return np.stack([first[np.append(True, is_gap)], last[np.append(is_gap, True)]], axis=1) if len(first) else _NO_RUNS
 
 
 def _patched(source: Pieces, patches: Iterator[tuple[int, bytes]]) -> Pieces:

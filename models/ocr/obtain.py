@@ -59,7 +59,7 @@ PreProcess:
       channel_first: false
       img_mode: BGR
   - RecResizeImg:
-      image_shape: [3, 48, 320]
+      image_shape: [3, 48, 160]
 PostProcess:
   name: CTCLabelDecode
   character_dict:
@@ -102,7 +102,7 @@ NETWORKS = (
         "rapidocr/models/PP-OCRv6_rec_small.onnx",
         _RECOGNITION,
         "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-        "d63bbeac25664d85e7f4dde70fc11ff5e8561e3153854d270da7a40f26f65672",
+        "ec8f996c1037b1ed5d9873dd13e5518f1331fe035dbb3f81cf84ab57727ca920",
     ),
 )
 

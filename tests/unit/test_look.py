@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.syntax import TransferSyntax, transfer_syntax
 from deid.errors import Reason, Refused
+from deid.pixels import look
 from deid.pixels.box import Box
 from deid.pixels.clean import clean_pixels
 from deid.pixels.decide import Decider
@@ -225,7 +226,8 @@ def test_what_shows_only_once_something_is_masked_is_masked_too() -> None:
     assert np.array_equal(after[0], without(frame(NAME, OTHER), NAME, OTHER))
 
 
-def test_what_can_be_read_after_all_refuses_the_instance() -> None:
+def test_what_can_be_read_after_all_refuses_the_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "MOST_LOOKS", 2)
     third = Box(60, 24, 92, 38)
     texts = {NAME: ("DOE", 0.9), OTHER: ("JANE", 0.9), third: ("MRN 4711", 0.9)}
     blind = [frozenset({OTHER, third}), frozenset({third}), frozenset()]
@@ -235,7 +237,8 @@ def test_what_can_be_read_after_all_refuses_the_instance() -> None:
     assert refused.value.detail == "text is left in frame 1"
 
 
-def test_what_can_never_be_read_is_masked_after_all() -> None:
+def test_what_can_never_be_read_is_masked_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "MOST_LOOKS", 2)
     third = Box(60, 24, 92, 38)
     texts = {NAME: ("DOE", 0.9), OTHER: ("JANE", 0.9), third: ("", 0.0)}
     blind = [frozenset({OTHER, third}), frozenset({third}), frozenset()]

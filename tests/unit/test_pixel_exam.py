@@ -459,16 +459,7 @@ def test_a_perfect_reading_scores_one_and_a_wrong_letter_costs(tmp_path: Path) -
     assert (nothing.f1, nothing.placed) == (0, 0)
 
 
-# The command and its largest files
-
-
-def test_frames_of_a_large_file_come_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "_with_lines", lambda scene, _: scene)
-    memory.cine(tmp_path / "cine.dcm", 1, frames=5, distinct=2)
-    frames = frames_of((tmp_path / "cine.dcm").read_bytes())
-    assert frames.shape == (5, 512, 512)
-    assert np.array_equal(frames[0], frames[4])
-    assert not np.array_equal(frames[0], frames[1])
+# The command
 
 
 def _exam(monkeypatch: pytest.MonkeyPatch, system: System, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from deid.encoding.element import DataSet, Element, Fragments, Pieces
@@ -452,3 +454,49 @@ def test_unused_bits_of_a_large_image_are_looked_for_in_bounded_memory(tmp_path:
         frames = None
         data_set.elements.clear()
         value.release()
+
+
+def test_all_frames_of_a_huge_multi_frame_masked_at_both_sides_need_a_fraction_of_it(tmp_path: Path) -> None:
+    rows, columns, count = 600, 800, 250
+    path = tmp_path / "pixels"
+    with path.open("wb") as file:
+        file.truncate(rows * columns * 3 * count)
+    data_set = image(Kind("RGB", 8, 8), [np.zeros((rows, columns, 3), np.uint8)])
+    data_set.elements[0x0028_0008] = Element(0x0028_0008, "IS", str(count).encode())
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        value = memoryview(mapped)
+        data_set.elements[PIXEL_DATA] = Element(PIXEL_DATA, "OW", value)
+        frames = Frames.of(data_set, EXPLICIT)
+        assert frames is not None
+        before = anonymous_bytes()
+        write_masked(frames, {frame: [(0, 0, 100, rows), (700, 0, columns, rows)] for frame in range(count)})
+        used = anonymous_bytes() - before
+
+        assert used < rows * columns * 3 * count // 5  # whole rows would be all of it
+        frames = None
+        data_set.elements.clear()
+        value.release()
+
+
+@given(
+    boxes=st.lists(
+        st.tuples(st.integers(0, 1300), st.integers(0, 5), st.integers(1, 700), st.integers(1, 5)),
+        min_size=1,
+        max_size=4,
+    ),
+    planar=st.sampled_from((0, 1)),
+)
+def test_rows_that_are_long_are_masked_pixel_by_pixel(boxes: list[tuple[int, int, int, int]], planar: int) -> None:
+    frames = [noise(Kind("RGB", 8, 8), 6, 1400, seed) for seed in range(2)]
+    data_set = image(Kind("RGB", 8, 8, planar=planar), frames)
+    before = Frames.of(data_set, EXPLICIT)
+    assert before is not None
+    wanted = [(x, y, x + wide, y + high) for x, y, wide, high in boxes]
+    write_masked(before, {1: wanted})
+    after = Frames.of(data_set, EXPLICIT)
+    assert after is not None
+    expected = frames[1].copy()
+    for x0, y0, x1, y1 in wanted:
+        expected[y0:y1, x0:x1] = 0
+    assert np.array_equal(after.array(0), frames[0])
+    assert np.array_equal(after.array(1), expected)

@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deid.errors import Misconfigured, Reason
-from tests.benchmarks.pixel_exam import fonts, memory, peers, report, seedset
+from tests.benchmarks.pixel_exam import fonts, memory, peers, report, seedset, syntaxes
 from tests.benchmarks.pixel_exam.exam import Question, question
 from tests.benchmarks.pixel_exam.marks import Marked
 from tests.benchmarks.pixel_exam.reading import reading_alone
 from tests.benchmarks.pixel_exam.report import Marks
 from tests.benchmarks.pixel_exam.show import save
 from tests.benchmarks.pixel_exam.systems import PIXELS, PRODUCT, SYSTEMS, System, product, sit, stand_in
+from tests.benchmarks.target import Target
 
 NO_STEP = 2
 _BEFORE_ALL = -1
-PARTS = ("images", "seed", "memory")
+PARTS = ("images", "seed", "syntaxes", "memory")
 
 
 def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -70,6 +71,16 @@ def _seed_set(chosen: argparse.Namespace, system: System, folder: Path) -> seeds
     return found
 
 
+def _syntaxes() -> list[Target]:
+    built, refused, corpus = list(syntaxes.built()), list(syntaxes.refusals()), list(syntaxes.of_corpus())
+    print("\n".join(["", *syntaxes.table("a box masked in every kind of image", built)]))
+    print("\n".join(["", *syntaxes.of_refusals(refused)]))
+    if corpus:
+        print("\n".join(["", *syntaxes.table("the same in the corpus, of each kind one", corpus)]))
+    sys.stdout.flush()
+    return syntaxes.targets(built, corpus, refused)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 if all targets are met and no peer is ahead, 1 if not, 2 if there is no step to be examined."""
     chosen = _arguments(arguments)
@@ -95,6 +106,7 @@ def _examined(chosen: argparse.Namespace, parts: Sequence[str], system: System, 
         tables = (report.overview, report.by_class, report.by_modality, report.by_syntax)
         print("\n".join(line for table in tables for line in ["", *table(marks)]), flush=True)
     seed_set = _seed_set(chosen, system, folder) if "seed" in parts else None
+    more = _syntaxes() if "syntaxes" in parts and chosen.system == PRODUCT else []
     largest = {}
     if "memory" in parts and chosen.system == PRODUCT:
         largest = {each: memory.measured(each, chosen.profile, chosen.seed) for each in memory.FILES}
@@ -105,7 +117,7 @@ def _examined(chosen: argparse.Namespace, parts: Sequence[str], system: System, 
         mine, theirs = [marked[each.number] for each in some], peers.sat(some, folder)
         print("\n".join(["", *peers.comparison(mine, theirs)]), flush=True)
         ahead = peers.is_ahead(mine, theirs)
-    aims = report.targets(marks, seed_set, largest)
+    aims = [*report.targets(marks, seed_set, largest), *more]
     print("\n".join(["", "targets", *(aim.line() for aim in aims)]))
     print("", report.figures(chosen.seed, marks, seed_set, largest, ahead=ahead), sep="\n")
     return 0 if all(aim.is_met for aim in aims) and ahead is not False else 1

@@ -114,6 +114,14 @@ def _by_dcmtk(frame: NDArray[Any], scene: Scene, *options: str) -> bytes:
         return next(generate_frames(dcmread(target).PixelData, number_of_frames=1))
 
 
+def _extended(frame: NDArray[Any], scene: Scene) -> bytes:
+    """Encode 9 to 12 bits; DCMTK would stretch them over 12."""
+    import imagecodecs
+
+    del scene
+    return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(frame), level=95, bitspersample=12))
+
+
 def _ht(frame: NDArray[Any], scene: Scene) -> bytes:
     import imagecodecs
 
@@ -138,7 +146,7 @@ SYNTAXES: tuple[Syntax, ...] = (
         "JPEG extended",
         f"{_JPEG}51",
         lambda s: _is_grey(s) and _is_integer(s, 9, 12) and s.frames.dtype.kind == "u",
-        lambda f, s: _by_dcmtk(f, s, "+ee", "+q", "95"),
+        _extended,
         is_lossless=False,
     ),
     Syntax(

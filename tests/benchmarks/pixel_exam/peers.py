@@ -13,13 +13,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.environment import environment
 from tests.benchmarks.pixel_exam.exam import Question
 from tests.benchmarks.pixel_exam.marks import Marked, refused
 from tests.benchmarks.pixel_exam.show import pictured
 from tests.benchmarks.pixel_exam.systems import marked, with_masks
+
+if TYPE_CHECKING:
+    from tests.benchmarks.pixel_exam.report import Marks
 
 IMAGES = 90
 """Peers get so many of an exam's images, drawn by chance; all if it has fewer."""
@@ -111,6 +114,7 @@ def comparison(mine: Sequence[Marked], peers: Sequence[Peer]) -> Iterator[str]:
         ("lines masked %", [marks.lines() for marks in columns]),
         ("contrast >= 0.4, unrotated, >= 10 px %", [marks.lines(marks.is_easy) for marks in columns]),
         ("of single frames alone %", [marks.lines(marks.is_of_one_frame) for marks in columns]),
+        ("of images that it doesn't fail on alone %", [_handled(marks).lines() for marks in columns]),
         ("images wholly clean %", [marks.wholly_clean for marks in columns]),
         ("images without text untouched %", [marks.untouched for marks in columns]),
     ):
@@ -126,6 +130,10 @@ def comparison(mine: Sequence[Marked], peers: Sequence[Peer]) -> Iterator[str]:
         f"{f'{100 * m.false_area:.3f}  ':>28}" for m in columns
     )
     yield f"{'CPU ms for an image':44}" + "".join(f"{f'{m.mean_cpu_ms:.0f}  ':>28}" for m in columns)
+
+
+def _handled(marks: Marks) -> Marks:
+    return type(marks)([each for each in marks.marked if not each.refused])
 
 
 def is_ahead(mine: Sequence[Marked], peers: Sequence[Peer]) -> bool:

@@ -267,9 +267,12 @@ def of_seed_set(found: Scored, product: Share | None) -> Iterator[str]:
 
 def of_memory(memory: Mapping[str, Measured]) -> Iterator[str]:
     """Yield how much memory the largest took."""
-    yield f"{'memory of a worker':34}{'own MiB':>10}{'with files':>12}{'CPU s':>9}"
+    yield f"{'memory of a worker':34}{'own MiB':>10}{'with files':>12}{'CPU s':>9}{'s':>9}{'frames masked %':>17}"
     for name, each in memory.items():
-        yield f"  {name:32}{each.anonymous_mib:10.0f}{each.resident_mib:12.0f}{each.cpu_s:9.1f}   {each.refused}"
+        yield (
+            f"  {name:32}{each.anonymous_mib:10.0f}{each.resident_mib:12.0f}{each.cpu_s:9.1f}{each.seconds:9.1f}"
+            f"{100 * each.masked:17.2f}   {each.refused}"
+        )
 
 
 def figures(
@@ -303,6 +306,7 @@ def figures(
         }
     for key, each in zip(("cine", "mammogram"), memory.values(), strict=False):
         said |= {f"{key}_mib": f"{each.anonymous_mib:.0f}", f"{key}_resident_mib": f"{each.resident_mib:.0f}"}
+        said |= {f"{key}_s": f"{each.seconds:.0f}"}
     said |= {
         "ahead_of_peers": "not-asked" if ahead is None else str(ahead).lower(),
         "targets_missed": sum(not target.is_met for target in targets(marks, seed_set, memory)),
