@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from deid.keys import Keys
 from deid.onnx import read_entry, shipped_models
 from deid.pixels import ocr
 from deid.pixels.memory import Seen, SeriesPlaces
+from deid.pixels.rewrite import silent
 from deid.profile import Profile
 from deid.text.ner import Ner
 from deid.text.network import Network
@@ -27,6 +29,8 @@ class Context:
         by default keyed codes; whatever it is, equal subjects get equal answers
     models
         the folder of the networks; None for the shipped ones
+    progress
+        is called once in a while by what may take long: with each frame that was looked at or written
     """
 
     profile: Profile
@@ -34,6 +38,7 @@ class Context:
     limits: Limits = field(default_factory=Limits)
     identity: Identity = field(default_factory=KeyedIdentity)
     models: Path | None = None
+    progress: Callable[[], None] = silent
 
     def ner(self) -> Ner | None:
         """Return what reads texts; None if the profile has them cleaned by rules alone.

@@ -15,7 +15,13 @@ from deid.actions import Action
 from deid.context import Context
 from deid.elements.charset import in_utf8
 from deid.elements.clean import Cleaner
-from deid.elements.marks import BURNED_IN_ANNOTATION, marks, nothing_burned_in
+from deid.elements.marks import (
+    BURNED_IN_ANNOTATION,
+    RECOGNIZABLE_VISUAL_FEATURES,
+    marks,
+    nothing_burned_in,
+    nothing_recognizable,
+)
 from deid.elements.pseudonyms import (
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
@@ -30,7 +36,8 @@ from deid.encoding.reader import read_data_set
 from deid.encoding.syntax import transfer_syntax
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.writer import write_data_set
-from deid.errors import Reason, Refused
+from deid.errors import Reason, Refused, SeriesNeeded
+from deid.faces import FacePlan, deface, series_code
 from deid.finders import looking, text_rules
 from deid.identifiers import Identifiers, harvest
 from deid.identity import check_chosen, shift_of
@@ -40,6 +47,7 @@ from deid.pixels.clean import clean_pixels, drop_unseen
 from deid.pixels.format import BITS_OF_FLOAT_PIXELS, PIXEL_DATA
 from deid.pixels.frames import may_hold_text, rebuild_pixel_data
 from deid.pixels.look import Looked
+from deid.pixels.planes import remove_unseen_pixels
 from deid.profile import OPTIONS, Code, Rules
 from deid.report import Finding, Report, Seen
 from deid.standard import EDITION, is_known_sop_class
@@ -52,11 +60,10 @@ from deid.verify import Outgoing, verify, verify_texts
 __all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
 
 _SOP_CLASS_UID = 0x0008_0016
-_MODALITY = 0x0008_0060
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE0_0000, 0x7FE0_FFFF
 _PIXEL_DATA_TAGS = frozenset({PIXEL_DATA, *BITS_OF_FLOAT_PIXELS})
 _CLEAN_PIXEL_DATA = "clean_pixel_data"
-_MODALITIES_WITH_FACES = frozenset({"CT", "MR", "PT", "NM"})
+_CLEAN_FACES = "clean_recognizable_visual_features"
 _EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 
 
@@ -102,20 +109,33 @@ class _Work:
     clean: DataSet = field(default_factory=DataSet)
     counts: Counter[str] = field(default_factory=Counter)
     pixels: _Pixels | None = None
+    face: FacePlan | None = None
+    needs_face: bool = False
+    defaced: dict[int, Element | None] | None = None
     chunks: list[Buffer] = field(default_factory=list)
 
 
-def deidentify(instance: Instance, context: Context) -> Result:
+def deidentify(instance: Instance, context: Context, face: FacePlan | None = None) -> Result:
     """De-identify one instance.
 
-    Pure: the argument is unchanged, and equal instance and context give equal bytes.
+    Pure: the arguments are unchanged, and equal ones give equal bytes.
+
+    Parameters
+    ----------
+    instance, context
+        what to clean, and how
+    face
+        what was found out about the series (`deid.faces.plan_series`), where the profile has faces cleaned
 
     Raises
     ------
     Refused
         If it cannot be cleaned with certainty.
+    SeriesNeeded
+        If it may be part of a head whose face has to go, and there is no plan for its series.
     """
     work = _begin(instance, context, None)
+    work.face = face
     for step in STEPS:
         step(work)
     codes = tuple(code.value for code in _codes(work))
@@ -123,16 +143,19 @@ def deidentify(instance: Instance, context: Context) -> Result:
     return Result(_clean_instance(work), Report(dict(work.counts), codes, pixels=pixels))
 
 
-def explain(instance: Instance, context: Context) -> tuple[Finding, ...]:
+def explain(instance: Instance, context: Context, face: FacePlan | None = None) -> tuple[Finding, ...]:
     """Say for each element what would be done and which row, option or override says so.
 
     Raises
     ------
     Refused
         If the instance would be.
+    SeriesNeeded
+        As `deidentify` does.
     """
     findings: list[Finding] = []
     work = _begin(instance, context, findings)
+    work.face = face
     for step in STEPS:
         step(work)
     return tuple(findings)
@@ -143,9 +166,12 @@ def _codes(work: _Work) -> list[Code]:
 
     An option applies to an instance that has nothing for it to do, as one without pixels.
     """
-    codes = work.context.profile.method_codes
-    is_unseen = work.pixels is not None and bool(work.pixels.looked.report.skipped)
-    return [code for code in codes if not (is_unseen and code == OPTIONS[_CLEAN_PIXEL_DATA].code)]
+    missing = set()
+    if work.pixels is not None and work.pixels.looked.report.skipped:
+        missing.add(OPTIONS[_CLEAN_PIXEL_DATA].code)
+    if work.defaced is None and not _PIXEL_DATA_TAGS.isdisjoint(work.source.elements):
+        missing.add(OPTIONS[_CLEAN_FACES].code)
+    return [code for code in work.context.profile.method_codes if code not in missing]
 
 
 def _begin(instance: Instance, context: Context, findings: list[Finding] | None) -> _Work:
@@ -165,17 +191,16 @@ def _begin(instance: Instance, context: Context, findings: list[Finding] | None)
     return _Work(instance, context, source, sop_class_uid, rules, patient, days, findings, syntax)
 
 
-def _refuse_missing_steps(work: _Work) -> None:
-    """Refuse what the profile wants done and this version cannot do: nothing pretends."""
-    demands = work.context.profile.demands
-    if not demands:
+def _need_series(work: _Work) -> None:
+    """Stop here what may be part of a head, unless there is a plan of its series."""
+    code = series_code(work.source, work.sop_class_uid, work.context)
+    if code is None:
         return
-    tags = work.source.elements.keys()
-    has_pixels = not _PIXEL_DATA_TAGS.isdisjoint(tags)
-    needs = {"faces": has_pixels and value_text(work.source, _MODALITY) in _MODALITIES_WITH_FACES}
-    for step, needed in needs.items():
-        if step in demands and needed:
-            raise Refused(Reason.STEP_UNAVAILABLE, step)
+    if work.face is None:
+        raise SeriesNeeded(code)
+    if work.face.series_code != code:
+        raise Refused(Reason.FACE_SERIES_UNFIT, "a plan of another series")
+    work.needs_face = True
 
 
 def _harvest(work: _Work) -> None:
@@ -219,6 +244,8 @@ def _mark(work: _Work) -> None:
     elements.update((mark.tag, mark) for mark in marks(profile.name, profile.options, _codes(work), EDITION))
     if work.pixels is not None and not work.pixels.looked.report.skipped:
         elements[BURNED_IN_ANNOTATION] = nothing_burned_in()
+    if work.defaced is not None:
+        elements[RECOGNIZABLE_VISUAL_FEATURES] = nothing_recognizable()
     work.clean.elements = dict(sorted(elements.items()))
 
 
@@ -277,19 +304,39 @@ def _clean_pixels(work: _Work) -> None:
     looked = clean_pixels(work.source, work.clean, transfer_syntax(work.transfer_syntax), how)
     if looked is None:
         return
-    after = work.clean.elements
-    changed = {tag: after.get(tag) for tag in {*before, *after} if after.get(tag) is not before.get(tag)}
-    work.pixels = _Pixels(looked, changed)
+    work.pixels = _Pixels(looked, _changed(before, work.clean))
     work.transfer_syntax = looked.syntax.uid
     _mark(work)
-    _note_pixels(work, before)
+    _note(work, before, {*work.pixels.changed, BURNED_IN_ANNOTATION}, _CLEAN_PIXEL_DATA)
 
 
-def _note_pixels(work: _Work, before: dict[int, Element]) -> None:
-    """Count, and say, which elements the look at the pixels has changed or removed."""
-    assert work.pixels is not None  # noqa: S101  the caller has looked
+def _changed(before: dict[int, Element], clean: DataSet) -> dict[int, Element | None]:
+    """Return the elements that are others than before, None for those that are gone."""
+    after = clean.elements
+    return {tag: after.get(tag) for tag in {*before, *after} if after.get(tag) is not before.get(tag)}
+
+
+def _deface(work: _Work) -> None:
+    """Do to the pixels what the plan of the series says."""
+    if not work.needs_face or work.face is None:
+        return
+    before = dict(work.clean.elements)
+    syntax = deface(work.source, work.clean, transfer_syntax(work.transfer_syntax), work.face)
+    changed = _changed(before, work.clean)
+    if changed:
+        # what shows the image small, or beside it, shows the face too
+        remove_unseen_pixels(work.clean, was_masked=True)
+        changed = _changed(before, work.clean)
+    work.defaced = changed
+    work.transfer_syntax = syntax.uid
+    _mark(work)
+    _note(work, before, {*changed, RECOGNIZABLE_VISUAL_FEATURES}, _CLEAN_FACES)
+
+
+def _note(work: _Work, before: dict[int, Element], tags: set[int], option: str) -> None:
+    """Count, and say, which elements a step has changed or removed."""
     after = work.clean.elements
-    for tag in {*work.pixels.changed, BURNED_IN_ANNOTATION} & before.keys():
+    for tag in tags & before.keys():
         if after.get(tag) is before[tag]:
             continue
         now = Action.C if tag in after else Action.X
@@ -298,23 +345,32 @@ def _note_pixels(work: _Work, before: dict[int, Element]) -> None:
         if work.findings is not None:
             for index, finding in enumerate(work.findings):
                 if finding.path == (tag,):
-                    work.findings[index] = replace(finding, action=now, source=f"option {_CLEAN_PIXEL_DATA}")
+                    work.findings[index] = replace(finding, action=now, source=f"option {option}")
 
 
 def _mask_again(work: _Work) -> None:
-    """Do to a Data Set that was cleaned anew what the look at the pixels did to the one before."""
+    """Do to a Data Set that was cleaned anew what was done to the pixels of the one before."""
     rules = work.context.profile.pixels
-    if work.pixels is None or rules is None:
-        return
-    before = dict(work.clean.elements)
-    for tag, element in work.pixels.changed.items():
+    if work.pixels is not None and rules is not None:
+        before = dict(work.clean.elements)
+        _put(work, work.pixels.changed)
+        drop_unseen(work.clean, work.pixels.looked, rules)
+        _note(work, before, {*work.pixels.changed, BURNED_IN_ANNOTATION}, _CLEAN_PIXEL_DATA)
+    if work.defaced is not None:
+        before = dict(work.clean.elements)
+        _put(work, work.defaced)
+        if work.defaced:
+            remove_unseen_pixels(work.clean, was_masked=True)
+        _note(work, before, {*work.defaced, RECOGNIZABLE_VISUAL_FEATURES}, _CLEAN_FACES)
+
+
+def _put(work: _Work, changed: dict[int, Element | None]) -> None:
+    for tag, element in changed.items():
         if element is None:
             work.clean.elements.pop(tag, None)
         else:
             work.clean.elements[tag] = element
-    drop_unseen(work.clean, work.pixels.looked, rules)
     _mark(work)
-    _note_pixels(work, before)
 
 
 def _recode_texts(work: _Work) -> None:
@@ -400,11 +456,12 @@ def _clean_instance(work: _Work) -> CleanInstance:
 
 
 STEPS: tuple[Callable[[_Work], None], ...] = (
-    _refuse_missing_steps,
+    _need_series,
     _harvest,
     _clean_elements,
     _rebuild_pixels,
     _clean_pixels,
+    _deface,
     _recode_texts,
     _encode_and_verify,
 )

@@ -2,6 +2,7 @@
 
 DeidError
 ├── Refused        this instance cannot be cleaned with certainty: quarantine it (UNMAPPED_PATIENT: not yet, hold it)
+├── SeriesNeeded   this instance can only be cleaned once its series is known: plan that, and come again
 └── Misconfigured  profile, key or models are wrong: stop, nothing can be cleaned
 
 Messages carry tags, codes and counts, never values of an instance.
@@ -29,6 +30,8 @@ class Reason(StrEnum):
     NO_PATIENT = "no-patient-identity"
     UNMAPPED_PATIENT = "patient-not-mapped"
     PIXELS_NOT_CLEANABLE = "pixels-not-cleanable"
+    FACE_SERIES_UNFIT = "face-series-unfit"
+    FACE_LEFT = "face-left"
     STEP_UNAVAILABLE = "step-unavailable"
     IDENTIFIER_LEFT = "identifier-left"
 
@@ -49,6 +52,19 @@ class Refused(DeidError):
     def __reduce__(self) -> tuple[type[Refused], tuple[Reason, str]]:
         """Pickle by reason and detail, so that a worker process can raise it."""
         return (Refused, (self.reason, self.detail))
+
+
+class SeriesNeeded(DeidError):
+    """The instance may be part of a head: it can only be cleaned with a plan made of its whole series."""
+
+    def __init__(self, series_code: str) -> None:
+        """Keep the code of the series: 32 hexadecimal digits by HMAC from the key, never its UID."""
+        super().__init__(f"series needed: {series_code}")
+        self.series_code = series_code
+
+    def __reduce__(self) -> tuple[type[SeriesNeeded], tuple[str]]:
+        """Pickle by the code, so that a worker process can raise it."""
+        return (SeriesNeeded, (self.series_code,))
 
 
 class Misconfigured(DeidError):

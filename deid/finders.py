@@ -46,7 +46,8 @@ def looking(context: Context, identifiers: Identifiers, rules: PixelRules) -> Lo
         is_near=is_near,
         finds=lambda text: bool(in_texts().spans(text, TextClass.LINES)),
     )
-    return Looking(rules, partial(_text_reader, context), decider, context.seen(), context.series_places())
+    reader = partial(_text_reader, context)
+    return Looking(rules, reader, decider, context.seen(), context.series_places(), context.progress)
 
 
 def _text_reader(context: Context) -> Reader:

@@ -11,6 +11,7 @@ from typing import Any
 from pydicom.datadict import dictionary_VR
 
 from deid.actions import Action, Means, Rule
+from deid.deface.rules import FaceRules
 from deid.errors import Misconfigured, Reason, Refused
 from deid.options import BASIC_PROFILE, DATES, OPTIONS, Code, Option
 from deid.overrides import Override, parse_overrides
@@ -39,6 +40,7 @@ TEXT_CLEANERS = ("ner", "rules")
 CHARACTER_SETS = ("source", "utf-8")
 # What a finder of names has to see before an output may claim it.
 _PIXEL_OPTION = "clean_pixel_data"
+_FACE_OPTION = "clean_recognizable_visual_features"
 _TEXT_OPTIONS = frozenset({"clean_descriptors", "clean_graphics", "clean_structured_content"})
 _OTHERWISE_CLEANED = frozenset({"AS", "DA", "DT", "TM"})
 
@@ -55,11 +57,14 @@ class Profile:
         options, overrides and what else it lays down
     pixels
         what is done with pixels; None without the option ``clean_pixel_data``
+    faces
+        what is done with faces; None without the option ``clean_recognizable_visual_features``
     """
 
     name: str
     policy: Policy = field(default_factory=Policy)
     pixels: PixelRules | None = None
+    faces: FaceRules | None = None
     _rules: dict[str, Rules] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -113,7 +118,8 @@ class Profile:
         for sop_class, own in (sop_classes or {}).items():
             parsed += parse_overrides(name, own, sop_class)
         policy = Policy(chosen, parsed, cleaner, allow_list, character_set, thresholds)
-        return cls(name, policy, PixelRules() if _PIXEL_OPTION in chosen else None)
+        pixels = PixelRules() if _PIXEL_OPTION in chosen else None
+        return cls(name, policy, pixels, FaceRules() if _FACE_OPTION in chosen else None)
 
     def with_pixels(self, table: Mapping[str, Any], folder: Path | None = None) -> Profile:
         """Return the profile with other rules for pixels.
@@ -135,6 +141,21 @@ class Profile:
                 f"profile {self.name}: pixels says how {_PIXEL_OPTION} is done, which isn't an option here"
             )
         return replace(self, pixels=PixelRules.from_table(table, name=self.name, folder=folder))
+
+    def with_faces(self, table: Mapping[str, Any]) -> Profile:
+        """Return the profile with other rules for faces; `table` as `deid.deface.rules` has it.
+
+        Raises
+        ------
+        Misconfigured
+            The table says something that isn't known, or the profile doesn't have the option
+            ``clean_recognizable_visual_features``.
+        """
+        if self.faces is None:
+            raise Misconfigured(
+                f"profile {self.name}: faces says how {_FACE_OPTION} is done, which isn't an option here"
+            )
+        return replace(self, faces=FaceRules.from_table(table, name=self.name))
 
     @property
     def options(self) -> frozenset[str]:
@@ -247,7 +268,18 @@ def _thresholds(name: str, raw: object) -> dict[TextClass, float]:
 
 # Profiles in files
 
-_KEYS = ("name", "description", "options", "text", "allow_list", "character_set", "overrides", "sop_class", "pixels")
+_KEYS = (
+    "name",
+    "description",
+    "options",
+    "text",
+    "allow_list",
+    "character_set",
+    "overrides",
+    "sop_class",
+    "pixels",
+    "faces",
+)
 
 
 def load_profile(path: Path) -> Profile:
@@ -279,7 +311,9 @@ def load_profile(path: Path) -> Profile:
         character_set=_checked(path, raw, "character_set", str, CHARACTER_SETS[0]),
     )
     pixels = _checked(path, raw, "pixels", dict, {})
-    return profile.with_pixels(pixels, path.parent) if pixels else profile
+    faces = _checked(path, raw, "faces", dict, {})
+    profile = profile.with_pixels(pixels, path.parent) if pixels else profile
+    return profile.with_faces(faces) if faces else profile
 
 
 def _sop_classes(path: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ from deid.encoding.element import DataSet, Element
 from deid.encoding.syntax import EXPLICIT_VR_LITTLE_ENDIAN
 from deid.encoding.writer import write_data_set
 from deid.engine import deidentify
-from deid.errors import Misconfigured, Reason, Refused
+from deid.errors import Misconfigured, Reason, Refused, SeriesNeeded
 from deid.instance import Instance
 from deid.keys import Keys
 from deid.profile import Profile
@@ -31,7 +31,7 @@ def is_supported(option: str) -> bool:
     context = Context(Profile.from_options("probe", [option]), Keys.from_secret(bytes(32)))
     try:
         deidentify(Instance(EXPLICIT_VR_LITTLE_ENDIAN, data), context)
-    except Misconfigured:  # the step is there; without its network nothing starts that needs it
+    except (Misconfigured, SeriesNeeded):  # the step is there; it waits for its network, or for the whole series
         return True
     except Refused as refused:
         if refused.reason is not Reason.STEP_UNAVAILABLE:
@@ -46,6 +46,7 @@ def _probe(option: str) -> DataSet:
         Element(0x0008_0016, "UI", sop_class),
         Element(0x0008_0018, "UI", b"1.2.3"),
         Element(0x0010_0020, "LO", b"PROBE-7731"),
+        Element(0x0020_000E, "UI", b"1.2.4\0"),
         *own,
     )
 

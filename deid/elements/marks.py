@@ -11,6 +11,7 @@ PATIENT_IDENTITY_REMOVED = 0x0012_0062
 DEIDENTIFICATION_METHOD = 0x0012_0063
 DEIDENTIFICATION_METHOD_CODE_SEQUENCE = 0x0012_0064
 BURNED_IN_ANNOTATION = 0x0028_0301
+RECOGNIZABLE_VISUAL_FEATURES = 0x0028_0302
 LONGITUDINAL_TEMPORAL_INFORMATION_MODIFIED = 0x0028_0303
 
 MARKS = frozenset(
@@ -48,6 +49,11 @@ def marks(profile: str, options: Iterable[str], codes: Iterable[Code], edition: 
 def nothing_burned_in() -> Element:
     """Return Burned In Annotation of an image whose pixels were cleaned (PS3.15 Section E.3.1)."""
     return Element(BURNED_IN_ANNOTATION, "CS", b"NO")
+
+
+def nothing_recognizable() -> Element:
+    """Return Recognizable Visual Features of an image whose face is gone, or that shows none (PS3.15 Section E.3.2)."""
+    return Element(RECOGNIZABLE_VISUAL_FEATURES, "CS", b"NO")
 
 
 def _temporal_information(options: frozenset[str]) -> bytes:

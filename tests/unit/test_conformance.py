@@ -58,8 +58,8 @@ def test_an_option_of_the_table_alone_is_supported(option: str) -> None:
     assert is_supported(option)
 
 
-def test_a_missing_step_is_not_supported() -> None:
-    assert not is_supported("clean_recognizable_visual_features")
+def test_a_step_that_waits_for_its_series_is_supported() -> None:
+    assert is_supported("clean_recognizable_visual_features")
 
 
 def test_the_node_takes_what_the_statement_says() -> None:

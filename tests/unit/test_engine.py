@@ -15,7 +15,7 @@ from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRL
 from deid.context import Context
 from deid.elements.uids import new_uid
 from deid.engine import Instance, Result, deidentify, explain
-from deid.errors import Reason, Refused
+from deid.errors import Reason, Refused, SeriesNeeded
 from deid.keys import Keys
 from deid.profile import Profile
 
@@ -193,16 +193,13 @@ def test_instance_without_a_known_identity_is_refused(attributes: dict[str, str]
     assert refused.value.reason is reason
 
 
-@pytest.mark.parametrize(
-    ("options", "attributes"),
-    [
-        (("clean_recognizable_visual_features",), {"BitsAllocated": 8, "PixelData": b"\0\0"}),
-    ],
-)
-def test_option_without_its_step_refuses_what_needs_it(options: tuple[str, ...], attributes: dict[str, object]) -> None:
-    with pytest.raises(Refused) as refused:
-        clean(make(**attributes), Context(Profile.from_options("wish", options), KEYS))
-    assert refused.value.reason is Reason.STEP_UNAVAILABLE
+def test_part_of_a_head_needs_its_series() -> None:
+    with pytest.raises(SeriesNeeded) as needed:
+        clean(
+            make(BitsAllocated=8, PixelData=b"\0\0"),
+            Context(Profile.from_options("wish", ("clean_recognizable_visual_features",)), KEYS),
+        )
+    assert len(needed.value.series_code) == 32
 
 
 def test_option_without_its_step_lets_pass_what_does_not_need_it() -> None:

@@ -1,0 +1,97 @@
+"""What is known of a head before its face is worked on, on a grid that is turned as the head is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deid.deface.geometry import Vector
+from deid.deface.morphology import Mask, dilate, joined_to, opened
+from deid.deface.volume import Grid
+
+UP, FRONT, LEFT = 0, 1, 2
+"""The axes of all arrays here: cells are counted towards the vertex, the face, and the patient's left."""
+
+_NOSTRIL_MM = 6.0
+_BELOW_MM, _ABOVE_MM, _BEHIND_MM, _BEFORE_MM, _BESIDE_MM = 205.0, 125.0, 130.0, 155.0, 118.0
+
+
+@dataclass(frozen=True, slots=True)
+class Anatomy:
+    """A head.
+
+    Attributes
+    ----------
+    grid
+        where its cells lie
+    values
+        in units of the modality, the lowest outside the field of view
+    seen
+        what is in the field of view
+    tissue
+        what is no air
+    outside
+        the air around the head, with what is thin in it; not that in nostrils, mouth and airways
+    bone
+        what stays where it is in any case, none where it can't be told
+    protected
+        brain and all else inside the skull, with a margin
+    brow, chin
+        levels (of `UP`) between which the face lies, each with a margin
+    ears
+        where (of `FRONT`) the ears end: the face lies before
+    middle
+        of the head, in cells
+    """
+
+    grid: Grid
+    values: NDArray[np.float32]
+    seen: Mask
+    tissue: Mask
+    outside: Mask
+    bone: Mask
+    protected: Mask
+    brow: int
+    chin: int
+    ears: int
+    middle: tuple[int, int, int]
+
+    def cells(self, length_mm: float) -> int:
+        """Return how many cells a length is."""
+        return round(length_mm / self.grid.step_mm)
+
+
+def head_grid(centre: Vector, axes: Vector, step_mm: float) -> Grid:
+    """Return a grid that holds a head.
+
+    Parameters
+    ----------
+    centre
+        the middle of its brain, in mm
+    axes
+        (3, 3), unit vectors up, to the front and to the left
+    step_mm
+        of the grid
+    """
+    first = np.array([_BELOW_MM, _BEHIND_MM, _BESIDE_MM])
+    last = np.array([_ABOVE_MM, _BEFORE_MM, _BESIDE_MM])
+    counts = ((first + last) / step_mm).astype(int) + 1
+    shape = (int(counts[0]), int(counts[1]), int(counts[2]))
+    return Grid(centre - first @ axes, axes * step_mm, shape)
+
+
+def air_around(tissue: Mask, seen: Mask, step_mm: float) -> Mask:
+    """Return the air around a head: where a ball goes from afar that is too large for nostrils and lips.
+
+    What lies outside of the field of view is air if air is beside it.
+    """
+    reach = _NOSTRIL_MM / step_mm
+    free = opened(~tissue, reach)
+    border = np.zeros_like(tissue)
+    for axis in range(3):
+        ends = np.moveaxis(border, axis, 0)
+        ends[0] = ends[-1] = True
+    border |= dilate(~seen, 1)
+    return joined_to(border & free, free)

@@ -1,0 +1,253 @@
+"""The anatomy of a head in CT: bone, brain, skin and air by their Hounsfield numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, air_around
+from deid.deface.geometry import Vector
+from deid.deface.head import BONE_HU, GAP_MM, SKIN_HU
+from deid.deface.morphology import (
+    Mask,
+    bounds,
+    closed,
+    components,
+    dilate,
+    joined_to,
+    largest,
+    opened,
+    squared_distance,
+)
+from deid.deface.volume import Grid
+
+_AIR_HU = -1000.0
+_BRAIN_HU = (-60.0, 130.0)
+_INTO_CORNERS_MM = 14.0
+_THIN_BONE_MM = 6.0
+_MARGIN_MM = 4.0
+_THIN_MM = 4.0
+_LEAST_BONE_MM3 = 400.0
+
+_ABOVE_ORBITS_MM = 22.0
+_BELOW_CHIN_MM = 16.0
+_POLE_MM = (8.0, 36.0)  # from the foremost brain backwards: where its floor is the roof of the orbits
+_POLE_BESIDE_MM = 36.0
+_LONGEST_FACE_MM = 165.0
+_SHORTEST_FACE_MM = 55.0
+_GAP_BELOW_CHIN_MM = 9.0
+_LEAST_JAW_MM2 = 120.0
+_USUAL_WIDTH_MM = 136.0
+_BEFORE_EARS_MM = 16.0
+_FROM_POLE_TO_EARS_MM = 64.0
+_THICKEST_FOREHEAD_MM = 42.0
+_SEEN_FLOOR = 0.4
+_MOST_BARE = 0.35
+_BROW_ABOVE_MIDDLE_MM = 10.0
+
+
+def anatomy_of(
+    values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM, shell: Shell | None = None
+) -> Anatomy | None:
+    """Return what is known of a head.
+
+    Parameters
+    ----------
+    values
+        Hounsfield numbers on a grid around the head, as `deid.deface.anatomy.head_grid` makes it; NaN outside the
+        field of view
+    grid
+        where they lie
+    gap_mm
+        half of the widest hole in the skull that is looked over
+    shell
+        what is known of the skull otherwise, where bone alone doesn't tell
+
+    Returns
+    -------
+    Anatomy
+        None if no face is in the field of view: it ends above the orbits, or there is no skin
+    """
+    seen = ~np.isnan(values)
+    known = np.where(seen, values, np.float32(_AIR_HU))
+    bone = known > BONE_HU
+    tissue = known > SKIN_HU
+    inside = _inside_skull(known, bone, grid, gap_mm, None if shell is None else shell.inside)
+    if not inside.any():
+        return None
+    step = grid.step_mm
+    head = largest(opened(tissue, _THIN_MM / step))
+    head |= joined_to(dilate(inside, 1), opened(tissue, _THIN_MM / step))
+    outside = air_around(head, seen, step)
+    look = _Look(grid, seen, outside, bone, inside)
+    brow = look.brow() if shell is None else look.brow_of(shell)
+    if brow is None:
+        return None
+    ears = look.ears()
+    if shell is None and look.is_bare(brow, ears):
+        return None
+    chin = look.chin(brow, ears) if shell is None else brow - round(_LONGEST_FACE_MM * look.scale() / step)
+    middle = tuple(int(each) for each in np.argwhere(inside).mean(axis=0))
+    return Anatomy(
+        grid=grid,
+        values=known,
+        seen=seen,
+        tissue=tissue,
+        outside=outside,
+        bone=_large(bone, _LEAST_BONE_MM3 / step**3),
+        protected=dilate(inside, _MARGIN_MM / step) | (dilate(inside, 3 * _MARGIN_MM / step) & ~seen),
+        brow=brow,
+        chin=max(chin, 0),
+        ears=ears,
+        middle=(middle[0], middle[1], middle[2]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """The ellipsoid that fits a skull.
+
+    Attributes
+    ----------
+    inside
+        what lies in it
+    middle
+        the level (of `UP`) of its middle
+    """
+
+    inside: Mask
+    middle: int
+
+
+def _inside_skull(known: NDArray[np.float32], bone: Mask, grid: Grid, gap_mm: float, within: Mask | None) -> Mask:
+    """Return all that is inside the skull: a room behind bone, and its corners."""
+    cells = gap_mm / grid.step_mm
+    soft = (known > _BRAIN_HU[0]) & (known < _BRAIN_HU[1])
+    if within is not None:
+        soft &= within
+    core = _at_centre(soft & ~dilate(bone, cells), grid)
+    if not core.any():
+        return core
+    free = ~closed(bone, _THIN_BONE_MM / grid.step_mm) & (known > SKIN_HU)
+    if within is not None:
+        free &= within
+    room = joined_to(core, dilate(core, cells + 0.5) & free)
+    for _ in range(round(_INTO_CORNERS_MM / grid.step_mm)):
+        room = _next_to(room) & free
+    return room
+
+
+def _next_to(mask: Mask) -> Mask:
+    """Return a mask with the cells that share a face with it."""
+    grown = mask.copy()
+    for axis in range(mask.ndim):
+        to, of = np.moveaxis(grown, axis, 0), np.moveaxis(mask, axis, 0)
+        to[1:] |= of[:-1]
+        to[:-1] |= of[1:]
+    return grown
+
+
+def _at_centre(mask: Mask, grid: Grid) -> Mask:
+    """Return the component nearest to the middle of the brain, of those that aren't small."""
+    labels, sizes = components(mask)
+    if not sizes.any():
+        return mask
+    centre = np.array([205.0, 130.0, 118.0]) / grid.step_mm
+    where = np.argwhere(mask)
+    apart = np.linalg.norm(where - centre, axis=1)
+    apart[sizes[labels[mask]] < 0.1 * sizes.max()] = np.inf
+    nearest = where[int(apart.argmin())]
+    return np.asarray(labels == labels[tuple(nearest)])
+
+
+def _large(mask: Mask, least: float) -> Mask:
+    labels, sizes = components(mask)
+    return np.asarray((sizes >= least)[labels] & mask)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Where the face begins and ends."""
+
+    grid: Grid
+    seen: Mask
+    outside: Mask
+    bone: Mask
+    inside: Mask
+
+    def _cells(self, length_mm: float) -> int:
+        return round(length_mm / self.grid.step_mm)
+
+    def _middle(self) -> Vector:
+        return np.asarray(np.argwhere(self.inside).mean(axis=0), np.float64)
+
+    def brow(self) -> int | None:
+        """Return the level above which the forehead stays; None if the field of view ends above the orbits."""
+        first, last = bounds(self.inside)[FRONT]
+        pole = slice(max(last - self._cells(_POLE_MM[1]), first), max(last - self._cells(_POLE_MM[0]), first + 1))
+        side = round(self._middle()[LEFT])
+        beside = slice(max(side - self._cells(_POLE_BESIDE_MM), 0), side + self._cells(_POLE_BESIDE_MM))
+        columns = self.inside[:, pole, beside]
+        there = columns.any(axis=UP)
+        floor = np.where(there, columns.argmax(axis=UP), 0)
+        top = int(bounds(self.seen)[UP][1])
+        if not there.any() or self._forehead_mm(last, side) > _THICKEST_FOREHEAD_MM:
+            return top  # the field of view begins below the brow: only the hind part of the brain is in it
+        at = np.arange(self.seen.shape[UP])[:, None, None]
+        below = (at == floor - self._cells(4.0) - 1) & there
+        is_seen = (self.seen[:, pole, beside] & below).any(axis=UP)[there]
+        if is_seen.mean() < _SEEN_FLOOR:
+            return None
+        level = int(np.median(floor[there][is_seen]))
+        return min(level + self._cells(_ABOVE_ORBITS_MM), top)
+
+    def brow_of(self, shell: Shell) -> int | None:
+        """Return the brow's level by the shape of the skull alone; None if the field of view ends above it."""
+        first, last = bounds(self.seen)[UP]
+        level = shell.middle + self._cells(_BROW_ABOVE_MIDDLE_MM)
+        return None if shell.middle <= first else min(level, last)
+
+    def _forehead_mm(self, last: int, side: int) -> float:
+        """Return how far it is from the foremost brain to the air before it."""
+        near = self.inside[:, last - 1, :]
+        up = round(float(np.argwhere(near)[:, 0].mean()))
+        ahead = np.asarray(self.outside[up, last:, max(side - 2, 0) : side + 3].all(axis=1), np.bool_)
+        return float((int(ahead.argmax()) if ahead.any() else len(ahead)) * self.grid.step_mm)
+
+    def is_bare(self, brow: int, ears: int) -> bool:
+        """Tell whether there is bone where skin should be: a phantom, or what was dug out."""
+        depth = squared_distance(self.outside & self.seen, 3)
+        zone = ~self.outside & (depth > 1) & (depth <= 4)
+        zone = zone[max(brow - self._cells(_LONGEST_FACE_MM), 0) : brow, ears:]
+        bone = self.bone[max(brow - self._cells(_LONGEST_FACE_MM), 0) : brow, ears:]
+        return bool((zone & bone).sum() > _MOST_BARE * zone.sum())
+
+    def scale(self) -> float:
+        """Return how large the skull is, of an adult's."""
+        first, last = bounds(self.inside)[LEFT]
+        return float(np.clip((last - first) * self.grid.step_mm / _USUAL_WIDTH_MM, 0.55, 1.15))
+
+    def ears(self) -> int:
+        """Return where the ears end."""
+        by_middle = self._middle()[FRONT] + self._cells(_BEFORE_EARS_MM)
+        pole = bounds(self.inside)[FRONT][1]
+        by_pole = pole - self._cells(_FROM_POLE_TO_EARS_MM * self.scale())
+        return round(float(min(by_middle, by_pole)))
+
+    def chin(self, brow: int, ears: int) -> int:
+        """Return the level below the chin, by the lowest bone before the spine."""
+        scale = self.scale()
+        front = min(ears + self._cells(20.0 * scale), self.bone.shape[FRONT] - 1)
+        area = self.bone[:, front:].sum(axis=(FRONT, LEFT)) * self.grid.step_mm**2
+        lowest = brow - self._cells(_SHORTEST_FACE_MM * scale)
+        gap = 0
+        for level in range(lowest, max(brow - self._cells(_LONGEST_FACE_MM * scale), 0), -1):
+            if area[level] >= _LEAST_JAW_MM2 * scale:
+                lowest, gap = level, 0
+            else:
+                gap += 1
+            if gap * self.grid.step_mm > _GAP_BELOW_CHIN_MM:
+                break
+        return max(lowest - self._cells(_BELOW_CHIN_MM), 0)

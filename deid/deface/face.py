@@ -1,0 +1,155 @@
+"""The face of a head: what of it is touched.
+
+Between brow and chin, before the ears: skin and what lies below it as deep as the kernel, and the air before them.
+How deep varies from place to place by a few mm, by the key, so that what is below is no copy of the surface. The air
+is filled up to a front with no features smaller than some centimetres. Bone, brain and all else inside the skull are
+never part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy
+from deid.deface.morphology import Mask, dilate, joined_to, squared_distance
+from deid.deface.rules import FaceRules, Mode
+
+_VARIES_MM = 4.0
+_VARIES_OVER_MM = 20.0
+_BEYOND_KERNEL_MM = 2.0
+_ROUND_MM = 24.0
+_BEFORE_MM = 10.0
+_BESIDE_MM = 10.0
+_ERODED_BONE_MM = 4.0
+_EDGE_MM, _THINGS_MM = 4.0, 20.0
+_EAR_BEHIND_MM = 46.0
+_EAR_ABOVE_MM, _EAR_BELOW_MM = 20.0, 60.0
+_BEYOND_VIEW_CELLS = 3
+
+
+def zone_of(head: Anatomy) -> Mask:
+    """Return all cells between brow and chin and before the ears."""
+    zone = np.zeros(head.grid.shape, np.bool_)
+    zone[head.chin : head.brow, head.ears :, :] = True
+    return zone
+
+
+def touched_by(head: Anatomy, rules: FaceRules, seed: bytes) -> Mask:
+    """Return the cells that are touched.
+
+    Parameters
+    ----------
+    head
+        whose face it is
+    rules
+        of the profile
+    seed
+        what the depth varies by
+
+    Returns
+    -------
+    numpy.ndarray
+        of the grid's shape, none of it protected
+    """
+    depth_mm = rules.kernel_mm + _BEYOND_KERNEL_MM
+    reach = head.cells(depth_mm + _VARIES_MM) + 1
+    depth = squared_distance(head.outside & head.seen, reach).astype(np.float32)
+    limit = (depth_mm + _VARIES_MM * _smooth_noise(head, seed)) / head.grid.step_mm
+    zone = zone_of(head)
+    if rules.ears:
+        zone |= _ears(head)
+    below = ~head.outside & (depth <= limit**2) & zone & ~head.protected
+    bone = head.bone
+    if rules.mode is Mode.ERODE:
+        bone = bone & (depth > (_ERODED_BONE_MM / head.grid.step_mm) ** 2)
+    below = joined_to(dilate(head.outside & head.seen, 1), below & ~bone)
+    before = head.outside & zone & ~head.protected
+    if rules.mode is Mode.ERODE:
+        before &= dilate(~head.outside, head.cells(_EDGE_MM)) | (
+            dilate(head.tissue & head.outside, 1) & dilate(~head.outside, head.cells(_THINGS_MM))
+        )
+    else:
+        before &= _front(head, zone)
+    return beyond_view((below | before) & head.seen, head.seen) & ~head.protected
+
+
+def beyond_view(mask: Mask, seen: Mask) -> Mask:
+    """Return a mask with the cells just outside of the field of view as those are that they are next to.
+
+    The outermost frames lie between the last cells that are seen and the first that aren't.
+    """
+    mask, known = mask.copy(), seen.copy()
+    for _ in range(_BEYOND_VIEW_CELLS):
+        some, others = np.zeros_like(mask), np.zeros_like(mask)
+        for axis in range(mask.ndim):
+            for to, of in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+                there = tuple(to if each == axis else slice(None) for each in range(mask.ndim))
+                here = tuple(of if each == axis else slice(None) for each in range(mask.ndim))
+                some[there] |= known[here] & mask[here]
+                others[there] |= known[here] & ~mask[here]
+        mask |= some & ~others & ~known
+        known |= some | others
+    return mask
+
+
+def _front(head: Anatomy, zone: Mask) -> Mask:
+    """Return what lies behind a front without features, and not far beside the head."""
+    solid = ~head.outside & zone & head.seen
+    columns = np.asarray(solid.any(axis=FRONT), np.bool_)
+    last = head.grid.shape[FRONT] - 1
+    height = np.where(columns, last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), 0).astype(np.float32)
+    radius = head.cells(_ROUND_MM)
+    for _ in range(2):
+        height = _largest_around(height, radius // 2 + 1)
+    height = _mean_around(_mean_around(height, radius // 2), radius // 2)
+    own = np.where(columns, last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), 0)
+    height = np.maximum(height, _largest_around(own.astype(np.float32), head.cells(4.0))) + head.cells(_BEFORE_MM)
+    near = dilate(columns, head.cells(_BESIDE_MM))
+    at = np.arange(last + 1, dtype=np.float32)[None, :, None]
+    return np.asarray((at <= height[:, None, :]) & near[:, None, :])
+
+
+def _largest_around(height: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    for axis in (0, 1):
+        padded = np.pad(height, [(radius, radius) if each == axis else (0, 0) for each in (0, 1)])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=axis)
+        height = windows.max(axis=-1)
+    return height
+
+
+def _mean_around(height: NDArray[np.float32], radius: int) -> NDArray[np.float32]:
+    for axis in (0, 1):
+        padded = np.pad(height, [(radius, radius) if each == axis else (0, 0) for each in (0, 1)], mode="edge")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1, axis=axis)
+        height = windows.mean(axis=-1, dtype=np.float32)
+    return height
+
+
+def _ears(head: Anatomy) -> Mask:
+    """Return where the ears are: beside the skull, behind the face."""
+    zone = np.zeros(head.grid.shape, np.bool_)
+    level = head.brow - head.cells(12.0)
+    up = slice(max(level - head.cells(_EAR_BELOW_MM), 0), level + head.cells(_EAR_ABOVE_MM))
+    zone[up, max(head.ears - head.cells(_EAR_BEHIND_MM), 0) : head.ears, :] = True
+    side = np.argwhere(head.protected).min(axis=0)[LEFT], np.argwhere(head.protected).max(axis=0)[LEFT]
+    zone[:, :, side[0] + 1 : side[1]] = False
+    return zone
+
+
+def _smooth_noise(head: Anatomy, seed: bytes) -> NDArray[np.float32]:
+    """Return numbers from 0 to 1 that vary slowly over the grid, by the key."""
+    knots = [int(count * head.grid.step_mm / _VARIES_OVER_MM) + 2 for count in head.grid.shape]
+    raw = hashlib.shake_256(b"depth" + seed).digest(int(np.prod(knots)))
+    noise = np.frombuffer(raw, np.uint8).reshape(knots).astype(np.float32) / np.float32(255)
+    for axis, count in enumerate(head.grid.shape):
+        at = np.arange(count) * head.grid.step_mm / _VARIES_OVER_MM
+        low = at.astype(np.intp)
+        part = (at - low).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
+        noise = np.take(noise, low, axis) * (1 - part) + np.take(noise, low + 1, axis) * part
+    return np.asarray(noise, np.float32)
+
+
+assert (UP, FRONT, LEFT) == (0, 1, 2)  # noqa: S101  what the arrays above are cut by

@@ -1,0 +1,322 @@
+"""The head in a CT volume: its skull, and which way it looks, by its anatomy.
+
+A head is soft tissue all around which bone stands, however it is turned, cut by the borders of the field of view, or
+labelled. Where the header's directions agree with the anatomy they are kept; the anatomy counts where they don't.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deid.deface.geometry import Vector
+from deid.deface.morphology import Mask, closed, components, dilate, largest, opened, squared_distance
+from deid.deface.volume import Grid, Problem
+from deid.errors import Reason, Refused
+
+SKIN_HU, BONE_HU, AIR_HU = -300.0, 250.0, -400.0
+COARSE_MM = 4.0
+
+GAP_MM = 16.0
+"""Half of the widest hole in a skull that is looked over."""
+
+_BRAIN_HU = (-60.0, 130.0)
+_LEAST_CORE_ML = 4.0
+_LEAST_CAVITY_ML, _LEAST_CUT_CAVITY_ML, _CUT = 180.0, 60.0, 0.06
+_REACH_MM = 125.0
+_LEAST_ENCLOSED = 0.72
+_RAYS = 400
+_LEAST_RING_MM2 = 300.0
+_LEAST_SEEN = 0.3
+_SCALP_MM, _LEAST_NEAR_AIR = 40.0, 0.45
+_FAR_AWAY_MM = 110.0
+_LIKE_HEADER = 0.64  # cosine of 50 degrees
+_CLEARLY_BETTER = 0.75
+_LEAST_MIRRORED = 0.4
+_FACE_AS_LABELLED = 0.45
+_LENGTH_COUNTS = 4.0
+_LEAST_IN_PLANE = 0.3
+_LEAST_OF_FACE_MM3 = 3000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Skull:
+    """A skull in a volume.
+
+    Attributes
+    ----------
+    centre
+        of its cavity, in mm
+    left, front, up
+        unit vectors towards the patient's left, face and vertex
+    cavity_ml
+        how much of the cavity is in the field of view
+    enclosed
+        share of the directions in which there is bone, of those that the field of view lets see
+    is_as_labelled
+        whether the header's directions hold
+    """
+
+    centre: Vector
+    left: Vector
+    front: Vector
+    up: Vector
+    cavity_ml: float
+    enclosed: float
+    is_as_labelled: bool
+
+    @property
+    def axes(self) -> Vector:
+        """Return (3, 3): up, front and left, as the grid of a head has them."""
+        return np.array([self.up, self.front, self.left])
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What is seen, on a grid along the patient's axes.
+
+    Attributes
+    ----------
+    known
+        Hounsfield numbers, air outside the field of view
+    seen
+        what is in the field of view
+    grid
+        where they lie
+    """
+
+    known: NDArray[np.float32]
+    seen: Mask
+    bone: Mask
+    grid: Grid
+
+
+def find_skull(values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM) -> Skull | None:
+    """Find a skull.
+
+    Parameters
+    ----------
+    values
+        Hounsfield numbers on a grid of `COARSE_MM` whose axes are those of the patient, NaN outside the field of view
+    grid
+        where they lie
+    gap_mm
+        half of the widest hole that is looked over
+
+    Returns
+    -------
+    Skull
+        None if there is none
+
+    Raises
+    ------
+    Refused
+        FACE_SERIES_UNFIT, if it can't be told which way it looks
+    """
+    known = np.nan_to_num(values, nan=-1000.0)
+    view = _View(known, ~np.isnan(values), known > BONE_HU, grid)
+    cavity, enclosed = _cavity(view, gap_mm)
+    if cavity is None:
+        return None
+    centre = grid.point(np.argwhere(cavity).mean(axis=0))
+    left = _left(view.bone, view.seen, grid, centre)
+    front, up, is_as_labelled = _directions(view, cavity, centre, left)
+    volume_ml = float(cavity.sum()) * grid.step_mm**3 / 1000
+    return Skull(centre, np.asarray(np.cross(-front, up), np.float64), front, up, volume_ml, enclosed, is_as_labelled)
+
+
+def _cavity(view: _View, gap_mm: float) -> tuple[Mask | None, float]:
+    """Return the largest room of soft tissue that bone encloses, and how well it does."""
+    soft = (view.known > _BRAIN_HU[0]) & (view.known < _BRAIN_HU[1])
+    cells = gap_mm / view.grid.step_mm
+    cell_ml = view.grid.step_mm**3 / 1000
+    labels, sizes = components(soft & ~dilate(view.bone, cells))
+    for label in np.argsort(-sizes, kind="stable"):
+        if sizes[label] * cell_ml < _LEAST_CORE_ML:
+            break
+        core = labels == label
+        share, cut, near_air = _enclosed(core, view, directions(_RAYS))
+        if share < _LEAST_ENCLOSED or near_air < _LEAST_NEAR_AIR:
+            continue
+        cavity = largest(dilate(core, cells + 0.5) & ~view.bone & (view.known > _BRAIN_HU[0]))
+        if cavity.sum() * cell_ml >= (_LEAST_CUT_CAVITY_ML if cut > _CUT else _LEAST_CAVITY_ML):
+            return cavity, share
+    return None, 0.0
+
+
+def has_ring(values: NDArray[np.float32], step_mm: float) -> bool:
+    """Tell whether a single frame shows a skull: soft tissue with bone all around it, and air soon behind that.
+
+    Parameters
+    ----------
+    values
+        (rows, columns), Hounsfield numbers
+    step_mm
+        between pixels
+    """
+    known = values[None]
+    grid = Grid(np.zeros(3), np.eye(3) * step_mm, (1, values.shape[0], values.shape[1]))
+    view = _View(known, np.ones(known.shape, np.bool_), known > BONE_HU, grid)
+    soft = (known > _BRAIN_HU[0]) & (known < _BRAIN_HU[1]) & ~dilate(view.bone, GAP_MM / step_mm)
+    labels, sizes = components(soft)
+    core = labels == int(sizes.argmax())
+    if sizes.max() * step_mm**2 < _LEAST_RING_MM2:
+        return False
+    turns = np.linspace(0, 2 * np.pi, _RAYS // 4, endpoint=False)
+    rays = np.stack([np.zeros_like(turns), np.sin(turns), np.cos(turns)], axis=1)
+    share, _, near_air = _enclosed(core, view, rays)
+    return share >= _LEAST_ENCLOSED and near_air >= _LEAST_NEAR_AIR
+
+
+def directions(count: int) -> Vector:
+    """Return (count, 3): unit vectors spread evenly over the sphere."""
+    index = np.arange(count) + 0.5
+    height = 1 - 2 * index / count
+    turn = np.pi * (1 + 5**0.5) * index
+    flat = np.sqrt(1 - height**2)
+    return np.asarray(np.stack([height, flat * np.sin(turn), flat * np.cos(turn)], axis=1), np.float64)
+
+
+def _enclosed(core: Mask, view: _View, rays: Vector) -> tuple[float, float, float]:
+    """Return in which share of the directions bone comes next, which are cut, and how often air follows the bone soon.
+
+    The first is of the directions in which anything is seen, the last of those with bone.
+
+    The directions are those from the middle of a core, or what of it is nearest to that.
+    """
+    known, where = view.known, np.argwhere(core)
+    start = where[int(np.linalg.norm(where - where.mean(axis=0), axis=1).argmin())]
+    steps = np.arange(1, int(_REACH_MM / view.grid.step_mm) + 1)
+    cells = np.rint(start + rays[:, None, :] * steps[None, :, None]).astype(np.intp)
+    inside = ((cells >= 0) & (cells < np.array(known.shape))).all(axis=2)
+    at = tuple(np.moveaxis(cells.clip(0, np.array(known.shape) - 1), 2, 0))
+    left_view = ~(inside & view.seen[at])
+    is_bone = view.bone[at] & ~left_view
+    is_air = (known[at] < SKIN_HU) & ~left_view
+    never = len(steps) + 1
+    first_bone, first_air, first_end = (
+        np.where(each.any(axis=1), each.argmax(axis=1), never) for each in (is_bone, is_air, left_view)
+    )
+    hit = (first_bone < first_air) & (first_bone < first_end)
+    cut = (first_end < first_bone) & (first_end < first_air)
+    watched = len(rays) - int(cut.sum())
+    share = float(hit.sum() / watched) if watched >= _LEAST_SEEN * len(rays) else 0.0
+    soon = round(_SCALP_MM / view.grid.step_mm)
+    number = np.arange(len(steps))[None, :]
+    behind = (number > first_bone[:, None]) & (number <= first_bone[:, None] + soon)
+    followed = ((known[at] < SKIN_HU) & behind & inside).any(axis=1)[hit]
+    return share, float(cut.mean()), float(followed.mean()) if len(followed) else 0.0
+
+
+def _left(bone: Mask, seen: Mask, grid: Grid, centre: Vector) -> Vector:
+    """Return the direction across the plane in which the bones mirror best."""
+    where = grid.origin + np.argwhere(bone) @ grid.axes
+    where = where[np.linalg.norm(where - centre, axis=1) < _FAR_AWAY_MM]
+    mirror = _Mirror(np.sqrt(np.minimum(squared_distance(bone, 4), 16).astype(np.float32)), seen, grid, centre)
+    few, many = (where[:: max(1, len(where) // count)] for count in (500, 1500))
+    ways = directions(800)[:400]  # half of the sphere
+    costs = np.array([mirror.cost(way, few, (-6.0, 0.0, 6.0)) for way in ways])
+    as_labelled = np.abs(ways[:, 0]) > _LIKE_HEADER
+    best = int(np.where(as_labelled, costs, np.inf).argmin())
+    if costs.min() < _CLEARLY_BETTER * costs[best]:
+        best = int(costs.argmin())
+    left = ways[best]
+    for width in (0.06, 0.03):
+        first, second = _across(left)
+        around = [left + width * (a * first + b * second) for a in (-1, 0, 1) for b in (-1, 0, 1)]
+        around = [each / np.linalg.norm(each) for each in around]
+        left = min(around, key=lambda way: mirror.cost(way, many, (-8.0, -4.0, 0.0, 4.0, 8.0)))
+    return np.asarray(left if left[0] >= 0 else -left, np.float64)
+
+
+def _across(way: Vector) -> tuple[Vector, Vector]:
+    """Return two unit vectors that are perpendicular to one, and to each other."""
+    first = np.cross(way, np.eye(3)[int(np.abs(way).argmin())])
+    first /= np.linalg.norm(first)
+    return first, np.asarray(np.cross(way, first), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mirror:
+    """What tells how alike the two sides of a plane are.
+
+    Attributes
+    ----------
+    apart
+        how many cells each cell is away from bone, 4 at most
+    seen
+        what is in the field of view
+    """
+
+    apart: NDArray[np.float32]
+    seen: Mask
+    grid: Grid
+    centre: Vector
+
+    def cost(self, way: Vector, where: Vector, offsets: tuple[float, ...]) -> float:
+        """Return how far from bone the mirror images of bones lie on average, at the best of some offsets in mm."""
+        best = np.inf
+        along = (where - self.centre) @ way
+        for offset in offsets:
+            mirrored = where - 2 * (along - offset)[:, None] * way
+            cells = np.rint(self.grid.cell(mirrored)).astype(np.intp)
+            inside = ((cells >= 0) & (cells < np.array(self.grid.shape))).all(axis=1)
+            at = tuple(cells[inside].T)
+            visible = self.seen[at]
+            if visible.sum() >= _LEAST_MIRRORED * len(where):
+                best = min(best, float(self.apart[at][visible].mean()))
+        return best
+
+
+def _directions(view: _View, cavity: Mask, centre: Vector, left: Vector) -> tuple[Vector, Vector, bool]:
+    """Return where front and up are, and whether the header says so too.
+
+    The bones of the face and the air in it lie before and below the brain: half way between front and down.
+    """
+    labelled = _flat(np.array([0.0, -1.0, 0.0]), left), _flat(np.array([0.0, 0.0, 1.0]), left)
+    ahead = _flat(_towards_face(view, cavity, centre), left)
+    if ahead is None:
+        raise Refused(Reason.FACE_SERIES_UNFIT, Problem.UNCLEAR)
+    if labelled[0] is not None and labelled[1] is not None:
+        front = labelled[0]
+        up = _flat(labelled[1] - (labelled[1] @ front) * front, left)
+        if up is not None and (front - up) @ ahead / 2**0.5 > _FACE_AS_LABELLED:
+            return front, up, True
+    turned = np.cross(left, ahead)
+    choices = []
+    for side in (turned, -turned):
+        front, up = (ahead + side) / 2**0.5, (side - ahead) / 2**0.5
+        evidence = _LENGTH_COUNTS * np.log(_extent(view, cavity, front) / _extent(view, cavity, up))
+        evidence += 0.0 if labelled[0] is None else float(np.abs(front @ labelled[0]))
+        choices.append((float(evidence), front, up))
+    _, front, up = max(choices, key=lambda choice: choice[0])
+    return front, up, False
+
+
+def _flat(way: Vector, left: Vector) -> Vector | None:
+    """Return a direction within the plane between the two sides; None of one that is nearly across it."""
+    flat = way - (way @ left) * left
+    length = float(np.linalg.norm(flat))
+    return flat / length if length > _LEAST_IN_PLANE * float(np.linalg.norm(way)) else None
+
+
+def _towards_face(view: _View, cavity: Mask, centre: Vector) -> Vector:
+    """Return where, from the middle of the cavity, bones outside of the skull and air inside of the head are."""
+    body = largest(opened(view.known > SKIN_HU, 1))
+    air = closed(body, 20.0 / view.grid.step_mm) & (view.known < AIR_HU) & view.seen
+    bone = view.bone & ~dilate(cavity, 12.0 / view.grid.step_mm)
+    ways = []
+    for mask in (air, bone):
+        where = view.grid.origin + np.argwhere(mask) @ view.grid.axes - centre
+        where = where[np.linalg.norm(where, axis=1) < _FAR_AWAY_MM]
+        if len(where) * view.grid.step_mm**3 > _LEAST_OF_FACE_MM3:
+            way = where.mean(axis=0)
+            ways.append(way / np.linalg.norm(way))
+    return np.asarray(np.sum(ways, axis=0) if ways else np.zeros(3), np.float64)
+
+
+def _extent(view: _View, cavity: Mask, way: Vector) -> float:
+    """Return how long the cavity is in a direction, as the spread of its cells."""
+    return float(np.std(np.argwhere(cavity) @ view.grid.axes @ way)) + 1.0

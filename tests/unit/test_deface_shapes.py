@@ -1,0 +1,152 @@
+"""Shapes in grids, and the profile's table: the small parts of `deid.deface`."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from deid.deface.candidates import series_of
+from deid.deface.hints import hints_at_a_head
+from deid.deface.morphology import closed, components, dilate, erode, joined_to, largest, opened, squared_distance
+from deid.deface.rules import FaceRules, Incomplete, Mode
+from deid.deface.slices import otsu, outline_of
+from deid.encoding.element import DataSet, Element
+from deid.errors import Misconfigured, Reason, Refused, SeriesNeeded
+from deid.profile import Profile
+
+FACES = "clean_recognizable_visual_features"
+masks = arrays.arrays(np.bool_, st.tuples(*[st.integers(1, 7)] * 3))
+
+
+@given(masks)
+@settings(max_examples=60, deadline=None)
+def test_squared_distance_is_that_of_the_nearest_cell(mask: np.ndarray) -> None:
+    found = squared_distance(mask, 3)
+    where = np.argwhere(mask)
+    for cell in np.ndindex(mask.shape):
+        nearest = ((where - cell) ** 2).sum(axis=1).min() if len(where) else 0xFFFF
+        assert found[cell] == (nearest if nearest <= 9 else 0xFFFF)
+
+
+@given(masks)
+@settings(max_examples=60, deadline=None)
+def test_components_are_cells_that_share_faces(mask: np.ndarray) -> None:
+    labels, sizes = components(mask)
+    assert ((labels > 0) == mask).all()
+    assert sizes.sum() == mask.sum()
+    for axis in range(3):
+        one, other = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
+        assert (one == other)[(one > 0) & (other > 0)].all()
+    for label in range(1, len(sizes)):
+        grown = seed = np.zeros_like(mask)
+        seed[tuple(np.argwhere(labels == label)[0])] = True
+        while (grown := dilate(seed, 1) & mask).sum() > seed.sum():
+            seed = grown
+        assert seed.sum() == sizes[label]
+
+
+def test_opening_removes_what_is_thin_and_closing_fills_it() -> None:
+    block = np.zeros((20, 20, 20), np.bool_)
+    block[5:15, 5:15, 5:15] = True
+    thorn = block.copy()
+    thorn[10, 10, 15:] = True
+    hole = block.copy()
+    hole[10, 10, :] = False
+    assert not opened(thorn, 2)[..., 16:].any()
+    assert opened(thorn, 2)[10, 10, 14]
+    assert closed(hole, 2)[10, 10, 7:13].all()
+    assert not closed(block, 3)[0].any()
+    assert erode(dilate(block, 2), 2).sum() == block.sum()
+
+
+def test_largest_and_joined_components_are_told_apart() -> None:
+    mask = np.zeros((1, 3, 9), np.bool_)
+    mask[0, 0, :5] = mask[0, 2, :2] = True
+    assert largest(mask).sum() == 5
+    seed = np.zeros_like(mask)
+    seed[0, 2, 1] = True
+    assert joined_to(seed, mask).sum() == 2
+    assert not largest(np.zeros_like(mask)).any()
+
+
+def test_otsu_parts_two_heaps() -> None:
+    values = np.concatenate([np.full(500, 3.0), np.full(300, 90.0)]).astype(np.float32)
+    assert 3 <= otsu(values) < 90
+
+
+def test_outline_of_a_slice_goes_round_and_leaves_what_is_within() -> None:
+    y, x = np.mgrid[-60:61, -60:61]
+    radius = np.hypot(x, y)
+    values = np.where(radius < 45, 40.0, -1000.0).astype(np.float32)
+    values[(radius < 40) & (radius >= 36)] = 900.0
+    touched = outline_of(values, (2.0, 2.0), "CT", 16.0)
+    assert touched is not None
+    assert touched[(radius >= 40.5) & (radius < 44)].all()
+    assert not touched[radius < 40].any()  # bone, and what it hides though it is within the kernel
+    assert not touched[radius > 52].any()
+    assert outline_of(np.full((30, 30), -1000.0, np.float32), (2.0, 2.0), "CT", 8.0) is None
+
+
+def test_face_rules_have_defaults_and_are_read() -> None:
+    assert FaceRules.from_table({}) == FaceRules(Mode.DROWN, 8.0, ears=False, incomplete=Incomplete.QUARANTINE)
+    table = {"mode": "erode", "kernel_mm": 12, "ears": True, "incomplete": "slicewise"}
+    profile = Profile.from_options("test", [FACES]).with_faces(table)
+    assert profile.faces == FaceRules(Mode.ERODE, 12.0, ears=True, incomplete=Incomplete.SLICEWISE)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [{"mode": "blur"}, {"kernel_mm": 3.9}, {"kernel_mm": True}, {"kernel_mm": "8"}, {"ears": 1}, {"incomplete": "send"},
+     {"depth": 3}],
+)  # fmt: skip
+def test_what_face_rules_do_not_know_is_refused(table: dict[str, object]) -> None:
+    with pytest.raises(Misconfigured, match="profile test: faces"):
+        Profile.from_options("test", [FACES]).with_faces(table)
+
+
+def test_face_rules_without_the_option_are_refused() -> None:
+    assert Profile.from_options("test").faces is None
+    with pytest.raises(Misconfigured, match=FACES):
+        Profile.from_options("test").with_faces({})
+
+
+def data_set(**values: bytes) -> DataSet:
+    tags = {"series": 0x0020_000E, "pixels": 0x7FE0_0010, "body": 0x0018_0015}
+    return DataSet({tags[name]: Element(tags[name], "UN", value) for name, value in values.items()})
+
+
+CT, US, CRANIOFACIAL = (f"1.2.840.10008.5.1.4.1.1.{end}" for end in ("2", "6.1", "13.1.2"))
+
+
+def test_slices_need_their_series_and_what_has_no_pixels_does_not() -> None:
+    assert series_of(data_set(series=b"1.2\0", pixels=b"\0\0"), CT) == "1.2"
+    assert series_of(data_set(series=b"1.2\0"), CT) is None
+    assert series_of(data_set(series=b"1.2\0", pixels=b"\0\0"), US) is None
+
+
+def test_volumes_that_nobody_can_look_at_and_slices_without_series_are_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        series_of(data_set(series=b"1.2\0", pixels=b"\0\0"), CRANIOFACIAL)
+    assert refused.value.reason is Reason.STEP_UNAVAILABLE
+    with pytest.raises(Refused) as refused:
+        series_of(data_set(pixels=b"\0\0"), CT)
+    assert refused.value.reason is Reason.MISSING_UID
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("SCHÄDEL", True), ("Head^Routine", True), ("CHEST", False), ("", False)]
+)
+def test_hints_at_a_head_are_words_of_several_languages(text: str, expected: bool) -> None:
+    assert hints_at_a_head(data_set(body=text.encode("utf-8"))) is expected
+    assert hints_at_a_head(data_set(body=text.encode("latin-1"))) is expected
+
+
+def test_series_needed_pickles_and_shows_its_code_alone() -> None:
+    again = pickle.loads(pickle.dumps(SeriesNeeded("ab" * 16)))  # noqa: S301  our own
+    assert again.series_code == "ab" * 16
+    assert str(again) == f"series needed: {'ab' * 16}"
