@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := dcmtk dicom3tools orthanc strace
 DEBIAN_COMMANDS := storescu dciodvfy Orthanc strace
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak e11 preserved header-exam text-exam pixel-exam tesseract lock ner ner-venv clean
+.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak e11 preserved header-exam text-exam pixel-exam face-exam tesseract systemd-exam systemd lock ner ner-venv clean
 
 help:
 	@echo "make demo     node, archive and senders on this machine: a table of before and after"
@@ -26,6 +26,8 @@ help:
 	@echo "make header-exam  a de-identification exam with an answer key; PEERS=1 for other tools on it. SEED=$(SEED)"
 	@echo "make text-exam  labelled strings through the finders for free text; PEERS=1 for other tools on them. SEED=$(SEED)"
 	@echo "make pixel-exam  text drawn into images of all kinds: is it masked? PEERS=1 for other tools on them. SEED=$(SEED)"
+	@echo "make face-exam  heads of all kinds: what is left of their faces, beside other methods and a detector. SEED=$(SEED)"
+	@echo "make systemd-exam  how much of the machine the units of systemd/ leave open to each role"
 	@echo "make ner      the network for free text from scratch: train, export, measure; CKPT=file goes on from a checkpoint"
 	@echo "make clean    remove the environment, builds and caches (never var/, a spool)"
 
@@ -106,12 +108,27 @@ text-exam: setup
 pixel-exam: setup debian $(if $(PEERS),tesseract)
 	@$(BIN)/python -m tests.benchmarks.pixel_exam --seed $(SEED) $(if $(PEERS),--peers) $(if $(SHOW),--show $(SHOW))
 
+# SHOW=folder: pictures of each head before and after.
+face-exam: setup
+	@$(BIN)/python -m tests.benchmarks.face_exam --seed $(SEED) $(if $(SHOW),--show $(SHOW))
+
 tesseract:
 	@command -v tesseract >/dev/null || { \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && apt-get install -y -qq --no-install-recommends tesseract-ocr >/dev/null; \
 	  else \
 	    echo "missing: tesseract; install it: apt-get install tesseract-ocr" >&2; exit 2; \
+	  fi; }
+
+systemd-exam: setup systemd
+	@$(BIN)/python -m tests.systemd
+
+systemd:
+	@command -v systemd-analyze >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends systemd >/dev/null; \
+	  else \
+	    echo "missing: systemd-analyze; install it: apt-get install systemd" >&2; exit 2; \
 	  fi; }
 
 lock: setup
@@ -144,5 +161,5 @@ ner: ner-venv
 	$(NER)/bin/python -m models.ner.evaluate
 
 clean:
-	rm -rf $(VENV) $(NER) .venv-peers-text .venv-peers-pixels .pixel-exam-fonts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(NER) .venv-peers-text .venv-peers-pixels .venv-peers-faces .pixel-exam-fonts build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,16 +11,17 @@ import struct
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from pynetdicom import AE
+from pynetdicom import AE, build_context
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.presentation import PresentationContext
 
+from node.commitment.messages import SOP_CLASS, TRANSFER_SYNTAXES
 from node.contexts import AcceptedContext, supported_contexts
-from node.dimse import PduType, ProtocolError
+from node.dimse import VERIFICATION, PduType, ProtocolError
 from node.upperlayer import InlineDul, border, decoded, encoded, introduce
 
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
@@ -150,6 +151,16 @@ def basic_rejection(request: Request) -> Rejection | None:
     return None
 
 
+class Roles(NamedTuple):
+    """What the node may be towards a requestor in a service where that is negotiated (PS3.7 Section D.3.3.4)."""
+
+    scp: bool
+    scu: bool
+
+
+STORAGE_ONLY = Roles(scp=False, scu=False)
+
+
 class Acceptor:
     """Accepts requests for one node; any number of threads may call it.
 
@@ -164,11 +175,18 @@ class Acceptor:
         self._max_pdu_bytes = max_pdu_bytes
         self._supported = supported_contexts()
 
-    def accept(self, request: Request) -> Acceptance:
+    def accept(self, request: Request, commitment: Roles = STORAGE_ONLY, *, stores: bool = True) -> Acceptance:
         """Negotiate as pynetdicom's acceptor does, once it is clear that the caller may associate.
 
-        No role selection and no asynchronous operations window are answered: so the requestor is the SCU, one
-        operation at a time (PS3.7 Sections D.3.3.3 and D.3.3.4).
+        No asynchronous operations window is answered: so there is one operation at a time (PS3.7 Section D.3.3.3). A
+        role selection is answered for storage commitment only; in all other contexts the requestor is the SCU.
+
+        Parameters
+        ----------
+        commitment
+            the roles that the node takes in storage commitment; without one its contexts are not accepted
+        stores
+            whether the requestor may store instances
 
         Raises
         ------
@@ -177,14 +195,27 @@ class Acceptor:
         """
         with border("A-ASSOCIATE-RQ"):
             sent: list[bytes] = []
-            association = self._association(request, sent)
+            association = self._association(request, sent, self._offered(commitment, stores=stores))
             association.acse.negotiate_association()
             if not association.is_established:
                 raise ProtocolError("A-ASSOCIATE-RQ asks for what is not negotiated")
             proposed = len(association.accepted_contexts) + len(association.rejected_contexts)
             return Acceptance(b"".join(sent), _accepted(association), proposed, _peer_max_pdu_bytes(association))
 
-    def _association(self, request: Request, sent: list[bytes]) -> Association:
+    def _offered(self, commitment: Roles, *, stores: bool) -> Mapping[str, PresentationContext]:
+        if stores and not any(commitment):
+            return self._supported
+        offered = dict(self._supported) if stores else {VERIFICATION: self._supported[VERIFICATION]}
+        if any(commitment):
+            # pynetdicom's roles are the requestor's
+            context = build_context(SOP_CLASS, list(TRANSFER_SYNTAXES))
+            context.scu_role, context.scp_role = commitment
+            offered[SOP_CLASS] = context
+        return offered
+
+    def _association(
+        self, request: Request, sent: list[bytes], offered: Mapping[str, PresentationContext]
+    ) -> Association:
         """Return pynetdicom's Association as its server sets it up, at the arrival of the A-ASSOCIATE indication."""
         indication = decoded(PduType.ASSOCIATE_RQ, _fixed(request.called_ae, request.calling_ae) + _rest(request))
         proposals = proposed_contexts(request.context_items)
@@ -194,7 +225,7 @@ class Acceptor:
         association.acceptor.ae_title = request.called_ae
         introduce(association.acceptor, self._max_pdu_bytes)
         asked_for = {str(context.abstract_syntax) for context in proposals}
-        association.acceptor.supported_contexts = [self._supported[uid] for uid in asked_for & self._supported.keys()]
+        association.acceptor.supported_contexts = [offered[uid] for uid in asked_for & offered.keys()]
         association.requestor.primitive = indication
         return association
 

@@ -1,11 +1,16 @@
-"""One association as its acceptor, from the A-ASSOCIATE-AC to its end: C-ECHO and C-STORE in one thread."""
+"""One association as its acceptor, from the A-ASSOCIATE-AC to its end, in one thread.
+
+C-ECHO, C-STORE and, where it was negotiated, storage commitment: N-ACTION, and N-EVENT-REPORT in both directions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from node.contexts import AcceptedContext
 from node.dimse import (
@@ -34,6 +39,8 @@ from node.status import Status
 
 _UNEXPECTED_PDU = a_abort(source=2, reason=2)
 _NO_REASON = a_abort(source=2, reason=0)
+
+_LOOK_FOR_REPORTS_S = 0.25
 
 
 class End(StrEnum):
@@ -68,15 +75,53 @@ class StoreService(Protocol):
         """Return what takes the data set that follows, also if it is only to be refused."""
 
 
-@dataclass(slots=True)
-class _Storing:
-    """A C-STORE-RQ whose data set is on its way."""
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request whose data set is on its way.
+
+    Attributes
+    ----------
+    response
+        the command set of the response with a status
+    without_data_set
+        the status if no data set follows after all
+    """
+
+    intake: Intake
+    response: Callable[[int], bytes]
+    without_data_set: int
+
+
+class EventReport(NamedTuple):
+    """An N-EVENT-REPORT-RQ of ours."""
 
     context_id: int
-    message_id: int
-    class_uid: str
-    instance_uid: str
-    intake: Intake
+    command: bytes
+    data_set: bytes
+
+
+class CommitmentService(Protocol):
+    """What storage commitment is answered by, on one association."""
+
+    @property
+    def sop_class_uid(self) -> str:
+        """Of the presentation contexts that are its own."""
+
+    @property
+    def has_open(self) -> bool:
+        """Whether a report may yet be sent on this association."""
+
+    def begin(self, context: AcceptedContext, field: int, command: Command) -> Exchange:
+        """Return how an N-ACTION-RQ or N-EVENT-REPORT-RQ is answered, also if it is only to be refused."""
+
+    def report(self, message_id: int) -> EventReport | None:
+        """Return a report that is to be sent now, if there is one."""
+
+    def answered(self, status: int) -> None:
+        """Hear how the peer has answered the last report."""
+
+    def close(self) -> None:
+        """Leave to others what is still open: the association is over."""
 
 
 class Association:
@@ -88,24 +133,35 @@ class Association:
         the accepted presentation contexts by ID
     peer_max_pdu_bytes
         the longest PDU the peer takes; 0 is no limit
+    commitment
+        None: storage commitment was not negotiated
     """
 
     def __init__(
-        self, line: Line, contexts: Mapping[int, AcceptedContext], peer_max_pdu_bytes: int, service: StoreService
+        self,
+        line: Line,
+        contexts: Mapping[int, AcceptedContext],
+        peer_max_pdu_bytes: int,
+        service: StoreService,
+        commitment: CommitmentService | None = None,
     ) -> None:
         self._line = line
         self._contexts = contexts
         self._peer_max_pdu_bytes = peer_max_pdu_bytes
         self._service = service
+        self._commitment = commitment
         self._command = bytearray()
         self._command_context = 0
-        self._storing: _Storing | None = None
+        self._exchange: Exchange | None = None
+        self._exchange_context = 0
+        self._reports = 0
+        self._is_report_open = False
         self._stopping = False
 
     @property
     def is_busy(self) -> bool:
         """Whether a message is under way, so that a stop had better wait for its end."""
-        return self._storing is not None or bool(self._command)
+        return self._exchange is not None or bool(self._command)
 
     def stop(self, *, at_once: bool = False) -> None:
         """End after the instance that is under way, or without it; may be called from any thread."""
@@ -131,6 +187,7 @@ class Association:
 
     def _serve(self) -> tuple[End, bytes]:
         while not (self._stopping and not self.is_busy):
+            self._report_meanwhile()
             kind, body = self._line.read_pdu()
             if kind == PduType.P_DATA:
                 for context_id, flags, fragment in iter_pdvs(body):
@@ -142,6 +199,28 @@ class Association:
             else:
                 raise ProtocolError(f"PDU type {kind:#04x} in an established association")
         return End.STOPPED, _NO_REASON
+
+    def _report_meanwhile(self) -> None:
+        """Send the reports that are due, and those that become so until the peer says something."""
+        service = self._commitment
+        if service is None or self.is_busy:
+            return
+        deadline = time.monotonic() + self._line.idle_s
+        while service.has_open:
+            self._report(service)
+            if self._line.has_more(_LOOK_FOR_REPORTS_S):
+                return
+            if time.monotonic() > deadline:
+                raise DeadlinePassed("the peer is silent")
+
+    def _report(self, service: CommitmentService) -> None:
+        """Send a report, if one is due and the last one is answered."""
+        report = None if self._is_report_open else service.report(self._reports % 0xFFFF + 1)
+        if report is not None:
+            self._reports += 1
+            self._is_report_open = True
+            self._line.send_command(report.context_id, report.command, self._peer_max_pdu_bytes)
+            self._line.send_data_set(report.context_id, report.data_set, self._peer_max_pdu_bytes)
 
     def _say_goodbye(self, farewell: bytes) -> None:
         try:
@@ -160,7 +239,7 @@ class Association:
             self._take_data(context_id, fragment, last=is_last(flags))
 
     def _take_command(self, context_id: int, fragment: memoryview, *, last: bool) -> None:
-        if self._storing or (self._command and context_id != self._command_context):
+        if self._exchange or (self._command and context_id != self._command_context):
             raise ProtocolError("a command set begins inside another message")
         if len(self._command) + len(fragment) > MAX_COMMAND_BYTES:
             raise ProtocolError(f"command set is longer than {MAX_COMMAND_BYTES} bytes")
@@ -172,47 +251,65 @@ class Association:
             self._command.clear()
 
     def _take_data(self, context_id: int, fragment: memoryview, *, last: bool) -> None:
-        storing = self._storing
-        if storing is None or context_id != storing.context_id:
+        exchange = self._exchange
+        if exchange is None or context_id != self._exchange_context:
             raise ProtocolError("a data set without its command")
-        storing.intake.write(fragment)
+        exchange.intake.write(fragment)
         if last:
-            status = storing.intake.finish()
-            self._storing = None
-            self._respond(storing, status)
+            status = exchange.intake.finish()
+            self._exchange = None
+            self._respond(context_id, exchange.response(status))
 
     def _answer(self, context_id: int, command: Command) -> None:
         context = self._contexts.get(context_id)
         if context is None:
             raise ProtocolError(f"presentation context {context_id} was not accepted")
         field = us(command, Tag.COMMAND_FIELD)
-        if field == CommandField.C_STORE_RQ and context.abstract_syntax != VERIFICATION:
-            self._begin_store(context, command)
+        commitment = self._commitment
+        if commitment is not None and context.abstract_syntax == commitment.sop_class_uid:
+            self._commit(commitment, context, field, command)
+        elif field == CommandField.C_STORE_RQ and context.abstract_syntax != VERIFICATION:
+            self._begin(context_id, self._storing(context, command), follows=has_data_set(command))
         elif field == CommandField.C_ECHO_RQ and context.abstract_syntax == VERIFICATION and not has_data_set(command):
-            response = c_echo_rsp(us(command, Tag.MESSAGE_ID))
-            self._line.send_command(context_id, response, self._peer_max_pdu_bytes)
+            self._respond(context_id, c_echo_rsp(us(command, Tag.MESSAGE_ID)))
             emit(Event.ECHO_ANSWERED)
         else:
             raise ProtocolError(f"operation {field:#06x} was not negotiated in presentation context {context_id}")
 
-    def _begin_store(self, context: AcceptedContext, command: Command) -> None:
+    def _commit(self, service: CommitmentService, context: AcceptedContext, field: int, command: Command) -> None:
+        if field in (CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ):
+            exchange = service.begin(context, field, command)
+            self._begin(context.id, exchange, follows=has_data_set(command))
+        elif (
+            field == CommandField.N_EVENT_REPORT_RSP
+            and self._is_report_open
+            and us(command, Tag.MESSAGE_ID_RESPONDED_TO) == (self._reports - 1) % 0xFFFF + 1
+        ):
+            self._is_report_open = False
+            service.answered(us(command, Tag.STATUS))
+        else:
+            raise ProtocolError(f"operation {field:#06x} is none of storage commitment, or was not expected")
+
+    def _storing(self, context: AcceptedContext, command: Command) -> Exchange:
         class_uid = uid(command, Tag.AFFECTED_SOP_CLASS_UID)
         instance_uid = uid(command, Tag.AFFECTED_SOP_INSTANCE_UID)
-        message_id = us(command, Tag.MESSAGE_ID)
-        follows = has_data_set(command)
+        response = partial(c_store_rsp, us(command, Tag.MESSAGE_ID), class_uid, instance_uid)
         intake = self._service.begin(context, class_uid, instance_uid)
-        storing = _Storing(context.id, message_id, class_uid, instance_uid, intake)
-        if follows:
-            self._storing = storing
-        else:
-            intake.abandon()
-            self._respond(storing, Status.CANNOT_UNDERSTAND)
+        return Exchange(intake, response, Status.CANNOT_UNDERSTAND)
 
-    def _respond(self, storing: _Storing, status: int) -> None:
-        response = c_store_rsp(storing.message_id, storing.class_uid, storing.instance_uid, status)
-        self._line.send_command(storing.context_id, response, self._peer_max_pdu_bytes)
+    def _begin(self, context_id: int, exchange: Exchange, *, follows: bool) -> None:
+        if follows:
+            self._exchange, self._exchange_context = exchange, context_id
+        else:
+            exchange.intake.abandon()
+            self._respond(context_id, exchange.response(exchange.without_data_set))
+
+    def _respond(self, context_id: int, response: bytes) -> None:
+        self._line.send_command(context_id, response, self._peer_max_pdu_bytes)
 
     def _abandon(self) -> None:
-        if self._storing is not None:
-            self._storing.intake.abandon()
-            self._storing = None
+        if self._exchange is not None:
+            self._exchange.intake.abandon()
+            self._exchange = None
+        if self._commitment is not None:
+            self._commitment.close()

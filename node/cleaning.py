@@ -5,24 +5,29 @@ from __future__ import annotations
 import gc
 import mmap
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from deid.context import Context
 from deid.engine import Instance, Result, deidentify
 from deid.errors import Misconfigured as DeidMisconfigured
-from deid.errors import Reason, Refused
+from deid.errors import Reason, Refused, SeriesNeeded
+from deid.faces import FacePlan, plan_series
 from deid.keys import Keys
 from deid.profile import load_profile
 from node.errors import Misconfigured, NodeError
+from node.faces import check_delivery, gathered_job, stored_plan
 from node.identities import Source, open_source
-from node.jobs import CleanedJob, JobId
+from node.jobs import CleanedJob, GatheredJob, JobId
 from node.key import load_key
 from node.log import where
+from node.pool_child import progressed
 from node.raw import origin_of
 from node.settings import profile_path
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from node.settings import Project, Settings
@@ -55,20 +60,27 @@ class Prepared:
     context: Context
     source: Source
 
-    def deidentify(self, instance: Instance) -> Result:
+    def deidentify(self, instance: Instance, face: FacePlan | None = None) -> Result:
         """De-identify an instance; before its patient counts as not mapped, look whether they are now.
+
+        Parameters
+        ----------
+        face
+            what its series comes to, if that is known
 
         Raises
         ------
         Refused
             if it can't be cleaned with certainty
+        SeriesNeeded
+            if it could show a face, and `face` isn't given
         """
         try:
-            return deidentify(instance, self._current())
+            return deidentify(instance, self._current(), face)
         except Refused as refused:
             if refused.reason is not Reason.UNMAPPED_PATIENT or not self.source.look():
                 raise
-        return deidentify(instance, self._current())
+        return deidentify(instance, self._current(), face)
 
     def _current(self) -> Context:
         identity = self.source.current()
@@ -108,7 +120,8 @@ def prepared(settings: Settings, *, lenient: bool = False) -> dict[str, Prepared
 def _prepared_for(project: Project, settings: Settings, secret: bytes, *, lenient: bool) -> Prepared:
     source = open_source(project.identity, project.name, settings.spool.path, secret, lenient=lenient)
     profile, keys = load_profile(profile_path(project)), Keys.from_secret(secret)
-    context = Context(profile, keys, identity=source.current(), models=settings.models.folder)
+    check_delivery(project, profile)
+    context = Context(profile, keys, identity=source.current(), models=settings.models.folder, progress=progressed)
     return Prepared(context, source)
 
 
@@ -119,12 +132,12 @@ def prepare(settings: Settings) -> None:
     gc.set_threshold(_COLLECT_AFTER)
 
 
-def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
+def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | GatheredJob | None:
     """De-identify a raw file into the outbox.
 
     Returns
     -------
-    what there is in the outbox now; None if there is no raw file
+    what there is in the outbox now, or that its series is needed first; None if there is no raw file
 
     Raises
     ------
@@ -135,22 +148,75 @@ def clean_job(spool: Spool, job_id: JobId, project: str) -> CleanedJob | None:
     Failed
         if anything else happened
     """
+    with _told_by_place():
+        try:
+            return _cleaned(spool, job_id, project)
+        except FileNotFoundError:
+            return None
+
+
+def plan_job(spool: Spool, project: str, job_ids: Sequence[JobId]) -> bytes | None:
+    """Look at the raw files of a series, and say how all of its instances are to be cleaned.
+
+    Returns
+    -------
+    the plan, as `FacePlan.from_bytes` takes it; None if a raw file is gone
+
+    Raises
+    ------
+    Refused
+        if none of them can be cleaned with certainty
+    Failed
+        if anything else happened
+    """
+    with _told_by_place():
+        try:
+            return plan_series(_instances(spool, job_ids), _prepared[project].context).to_bytes()
+        except FileNotFoundError:
+            return None
+
+
+@contextmanager
+def _told_by_place() -> Iterator[None]:
+    """Let no error out whose text may hold values."""
     try:
-        return _cleaned(spool, job_id, _prepared[project])
-    except FileNotFoundError:
-        return None
+        yield
     except (Refused, NodeError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  its text may hold values: it ends here
+    except Exception as error:  # noqa: BLE001  it ends here
         raise Failed(f"{type(error).__name__} at {where(error.__traceback__)}") from None
 
 
-def _cleaned(spool: Spool, job_id: JobId, prepared: Prepared) -> CleanedJob:
-    raw = _loaded(spool.incoming_path(job_id))
-    origin = origin_of(raw)
-    result = prepared.deidentify(Instance(origin.transfer_syntax, raw[origin.offset :]))
+def _instances(spool: Spool, job_ids: Sequence[JobId]) -> Iterator[Instance]:
+    for job_id in job_ids:
+        yield _raw_instance(spool, job_id)
+        progressed()
+
+
+def _cleaned(spool: Spool, job_id: JobId, project: str) -> CleanedJob | GatheredJob:
+    prepared, instance = _prepared[project], _raw_instance(spool, job_id)
+    try:
+        result = prepared.deidentify(instance)
+    except SeriesNeeded as needed:
+        path = spool.plans.path(project, needed.series_code)
+        plan = stored_plan(path)
+        if plan is None:
+            return gathered_job(job_id, needed.series_code, instance, prepared.context)
+        try:
+            result = prepared.deidentify(instance, plan)
+        except Refused as refused:
+            if refused.reason is not Reason.FACE_SERIES_UNFIT:
+                raise
+            # the plan was made without it: who wants another one has to know which
+            raise Refused(refused.reason, f"{refused.detail}: {path.parent.name}/{path.name}") from None
     size_bytes = spool.put_outbox(job_id, result.clean.part10())
     return CleanedJob(job_id, result.clean.sop_class_uid, result.clean.transfer_syntax, size_bytes)
+
+
+def _raw_instance(spool: Spool, job_id: JobId) -> Instance:
+    raw = _loaded(spool.incoming_path(job_id))
+    origin = origin_of(raw)
+    return Instance(origin.transfer_syntax, raw[origin.offset :])
 
 
 def _loaded(path: Path) -> memoryview:

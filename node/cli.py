@@ -241,13 +241,15 @@ def _add_offline(commands: _Subparsers) -> None:
         commands,
         "preview",
         "preview:preview",
-        "draw what would be masked in one frame of a file, before and after: PATIENT DATA",
+        "draw what would be masked in a frame of a file, or faces of a folder, before and after: PATIENT DATA",
         "Writes a PNG that only its owner can read: the frame as it is, and beside it as it would leave, with the\n"
         "boxes: red for lines that were found, orange for what is masked unseen (device templates, outside calibrated\n"
-        "ultrasound regions, screens). Prints each box with its reason and its frames, never a text.",
+        "ultrasound regions, screens). Prints each box with its reason and its frames, never a text. With --face, the\n"
+        "surface of each head in a folder from the front and from the side, before and after, as PNGs in a folder.",
     )
-    preview.add_argument("file", type=Path, metavar="FILE", help="a DICOM file")
-    preview.add_argument("--out", type=Path, required=True, metavar="PNG", help="the picture; overwritten if it exists")
+    preview.add_argument("file", type=Path, metavar="FILE", help="a DICOM file; with --face the folder of a series")
+    preview.add_argument("--out", type=Path, required=True, metavar="PNG", help="the picture, or with --face a folder")
+    preview.add_argument("--face", action="store_true", help="draw what becomes of faces in a folder")
     preview.add_argument("--frame", type=positive, default=1, metavar="N", help="which frame, from 1 (default: 1)")
     for parser in (clean, explain, text, preview):
         parser.add_argument(

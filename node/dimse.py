@@ -53,10 +53,11 @@ class PduType(IntEnum):
 
 
 class Tag(IntEnum):
-    """Elements of a command set that C-STORE and C-ECHO use (PS3.7 Section E.1)."""
+    """Elements of a command set that C-STORE, C-ECHO, N-ACTION and N-EVENT-REPORT use (PS3.7 Section E.1)."""
 
     GROUP_LENGTH = 0x00000000
     AFFECTED_SOP_CLASS_UID = 0x00000002
+    REQUESTED_SOP_CLASS_UID = 0x00000003
     COMMAND_FIELD = 0x00000100
     MESSAGE_ID = 0x00000110
     MESSAGE_ID_RESPONDED_TO = 0x00000120
@@ -64,6 +65,9 @@ class Tag(IntEnum):
     DATA_SET_TYPE = 0x00000800
     STATUS = 0x00000900
     AFFECTED_SOP_INSTANCE_UID = 0x00001000
+    REQUESTED_SOP_INSTANCE_UID = 0x00001001
+    EVENT_TYPE_ID = 0x00001002
+    ACTION_TYPE_ID = 0x00001008
     MOVE_ORIGINATOR_AE = 0x00001030
     MOVE_ORIGINATOR_MESSAGE_ID = 0x00001031
 
@@ -76,6 +80,10 @@ class CommandField(IntEnum):
     C_ECHO_RQ = 0x0030
     C_ECHO_RSP = 0x8030
     C_CANCEL_RQ = 0x0FFF
+    N_EVENT_REPORT_RQ = 0x0100
+    N_EVENT_REPORT_RSP = 0x8100
+    N_ACTION_RQ = 0x0130
+    N_ACTION_RSP = 0x8130
 
 
 class Priority(IntEnum):
@@ -272,6 +280,57 @@ def c_echo_rsp(message_id: int, status: int = 0) -> bytes:
         _us(Tag.MESSAGE_ID_RESPONDED_TO, message_id),
         _us(Tag.DATA_SET_TYPE, _NO_DATA_SET),
         _us(Tag.STATUS, status),
+    ])  # fmt: skip
+
+
+def n_action_rq(message_id: int, class_uid: str, instance_uid: str, action_type: int) -> bytes:
+    """Return an N-ACTION-RQ (PS3.7 Table 10.3-7) that a data set follows."""
+    return _command_set([
+        _ui(Tag.REQUESTED_SOP_CLASS_UID, class_uid),
+        _us(Tag.COMMAND_FIELD, CommandField.N_ACTION_RQ),
+        _us(Tag.MESSAGE_ID, message_id),
+        _us(Tag.DATA_SET_TYPE, _HAS_DATA_SET),
+        _ui(Tag.REQUESTED_SOP_INSTANCE_UID, instance_uid),
+        _us(Tag.ACTION_TYPE_ID, action_type),
+    ])  # fmt: skip
+
+
+def n_action_rsp(message_id: int, class_uid: str, instance_uid: str, action_type: int, status: int) -> bytes:
+    """Return the N-ACTION-RSP (PS3.7 Table 10.3-8) to the request with this Message ID."""
+    type_id = _us(Tag.ACTION_TYPE_ID, action_type)
+    return _n_response(CommandField.N_ACTION_RSP, message_id, class_uid, instance_uid, type_id, status)
+
+
+def n_event_report_rq(message_id: int, class_uid: str, instance_uid: str, event_type: int) -> bytes:
+    """Return an N-EVENT-REPORT-RQ (PS3.7 Table 10.3-1) that a data set follows."""
+    return _command_set([
+        _ui(Tag.AFFECTED_SOP_CLASS_UID, class_uid),
+        _us(Tag.COMMAND_FIELD, CommandField.N_EVENT_REPORT_RQ),
+        _us(Tag.MESSAGE_ID, message_id),
+        _us(Tag.DATA_SET_TYPE, _HAS_DATA_SET),
+        _ui(Tag.AFFECTED_SOP_INSTANCE_UID, instance_uid),
+        _us(Tag.EVENT_TYPE_ID, event_type),
+    ])  # fmt: skip
+
+
+def n_event_report_rsp(message_id: int, class_uid: str, instance_uid: str, event_type: int, status: int) -> bytes:
+    """Return the N-EVENT-REPORT-RSP (PS3.7 Table 10.3-2) to the request with this Message ID."""
+    type_id = _us(Tag.EVENT_TYPE_ID, event_type)
+    return _n_response(CommandField.N_EVENT_REPORT_RSP, message_id, class_uid, instance_uid, type_id, status)
+
+
+def _n_response(
+    field: CommandField, message_id: int, class_uid: str, instance_uid: str, type_id: bytes, status: int
+) -> bytes:
+    """Return a response to a normalized operation, without a data set; the ID of the type comes last (by its tag)."""
+    return _command_set([
+        _ui(Tag.AFFECTED_SOP_CLASS_UID, class_uid),
+        _us(Tag.COMMAND_FIELD, field),
+        _us(Tag.MESSAGE_ID_RESPONDED_TO, message_id),
+        _us(Tag.DATA_SET_TYPE, _NO_DATA_SET),
+        _us(Tag.STATUS, status),
+        _ui(Tag.AFFECTED_SOP_INSTANCE_UID, instance_uid),
+        type_id,
     ])  # fmt: skip
 
 

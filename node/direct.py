@@ -19,6 +19,7 @@ from deid.instance import Instance
 from node.channel import Channel
 from node.decoder import Decoder
 from node.errors import NoRoom, Transient, Unreachable
+from node.faces import check_delivery
 from node.identities import look_and_say
 from node.log import Event, Name, emit, emit_error
 from node.offline import Recipe
@@ -81,11 +82,15 @@ class DirectRelay:
         profile, models = profile_path(project), settings.models.folder
         recipe = Recipe(profile, settings.key_file, project.identity, project.name, settings.spool.path, models=models)
         recipe.check()
+        check_delivery(project, recipe.context().profile)
         self._source = recipe.prepared().source  # a mistake must stop the node, not each instance
         self._recipe = replace(recipe, lenient=True)
         work = settings.work
         self._pool = WorkerPool(
-            work.process_count, time_limit_s=work.time_limit_s, memory_limit_bytes=work.memory_limit_bytes
+            work.process_count,
+            time_limit_s=work.time_limit_s,
+            step_time_limit_s=work.time_limit_per_frame_s,
+            memory_limit_bytes=work.memory_limit_bytes,
         )
         self._decoder = Decoder(work)
         self._routes = [

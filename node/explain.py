@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ from deid.encoding.syntax import transfer_syntax
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.text import decode_lenient
 from deid.engine import deidentify, explain
-from deid.errors import Refused
+from deid.errors import Refused, SeriesNeeded
 from deid.instance import Instance
 from deid.search import TEXT_VRS
 from deid.standard.private import private_rows
 from deid.table import attribute_name, private_name, tag_text
+from node.faces import without_faces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,12 +100,19 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What becomes of an instance."""
+    """What becomes of an instance.
+
+    Attributes
+    ----------
+    needs_series
+        whether it could show a face, and is only cleaned together with its series; the rest is as if that were not so
+    """
 
     sop_class_uid: str
     transfer_syntax: str
     rows: tuple[Row, ...]
     pixels: PixelReport | None = None
+    needs_series: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,13 @@ def explanation(file: Buffer, context: Context) -> Explanation:
     """
     part10 = read_part10(file, context.limits)
     instance = Instance(part10.transfer_syntax, part10.data_set_bytes)
+    try:
+        return _explained(instance, context)
+    except SeriesNeeded:
+        return replace(_explained(instance, without_faces(context)), needs_series=True)
+
+
+def _explained(instance: Instance, context: Context) -> Explanation:
     findings = deque(explain(instance, context))
     result = deidentify(instance, context)
     clean = result.clean

@@ -13,9 +13,10 @@ import time
 from typing import TYPE_CHECKING
 
 from node.channel import Channel
+from node.commitment.clerks import Clerks
 from node.decoder import Decoder
 from node.errors import Misconfigured
-from node.lane import Lane, Reachability, lane_thread
+from node.lane import Lane, Reachability, Runner, lane_thread
 from node.ledger import open_ledger
 from node.log import Event, emit
 from node.spool import Spool
@@ -46,9 +47,10 @@ def run(settings: Settings, stop: threading.Event, ready: Callable[[], None]) ->
     Misconfigured
         if another forwarder works on this spool, or the ledger or a certificate cannot be used
     """
-    for destination in settings.destinations.values():
-        if destination.tls:
-            tls_context(destination.tls)
+    senders = [peer.commitment for peer in settings.peers if peer.commitment]
+    for tls in [each.tls for each in settings.destinations.values()] + [each.tls for each in senders]:
+        if tls:
+            tls_context(tls)
     spool = Spool(settings.spool.path, settings.spool.min_free_bytes)
     with _alone(spool.path), Decoder(settings.work) as decode:
         ledger = open_ledger(spool.path)
@@ -76,23 +78,30 @@ def _alone(spool: Path) -> Iterator[None]:
 
 
 class _Lanes:
-    """The lanes to all destinations."""
+    """The lanes to all destinations, and beside them what storage commitment needs."""
 
     def __init__(
         self, settings: Settings, spool: Spool, ledger: Ledger, decode: Decoder, stop: threading.Event
     ) -> None:
         self._stop = stop
         self._errors: list[BaseException] = []
-        self._lanes: list[Lane] = []
+        self._lanes: list[Runner] = []
         self._threads: list[threading.Thread] = []
         forward = settings.forward
+        clerks = Clerks(settings, spool, ledger, stop)
+        for name, clerk in clerks.runners():
+            self._add(clerk, name)
         for destination in settings.destinations.values():
             channels = [Channel(destination, forward, decode) for _ in range(destination.associations)]
             reachability = Reachability(channels)
             for number, channel in enumerate(channels):
-                lane = Lane(channel, reachability, ledger, spool, forward, stop)
-                self._lanes.append(lane)
-                self._threads.append(lane_thread(lane, f"{destination.name}-{number}", self._errors.append))
+                note = clerks.note_for(destination)
+                lane = Lane(channel, reachability, ledger, spool, forward, stop, note)
+                self._add(lane, f"{destination.name}-{number}")
+
+    def _add(self, runner: Runner, name: str) -> None:
+        self._lanes.append(runner)
+        self._threads.append(lane_thread(runner, name, self._errors.append))
 
     def run(self, ready: Callable[[], None]) -> None:
         """Run all lanes until `stop`; if one dies, stop and raise what killed it: the supervisor starts afresh."""

@@ -23,7 +23,8 @@ from node.dimse import PDU_HEADER_BYTES, PduType, ProtocolError, a_abort, pdu_he
 from node.errors import Misconfigured
 from node.guard import close
 from node.log import Event, emit
-from node.settings import ReceiveSettings, Tls
+from node.setting_types import Tls
+from node.settings import ReceiveSettings
 
 _BACKLOG = 256
 _READ_BYTES = 64 * 1024

@@ -7,6 +7,7 @@ claims 4 GiB, one byte a second, a peer that falls silent or never reads.
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -19,6 +20,7 @@ from node.errors import Transient
 from node.settings import ReceiveSettings
 
 _PDV_OVERHEAD_BYTES = 6
+_LONGEST_SENT_BYTES = 1 << 17
 _FAREWELL_S = 1.0
 _FAREWELL_BYTES = 1 << 20
 _TIMEVAL = struct.Struct("@ll")
@@ -116,13 +118,33 @@ class Line:
         except (OSError, ValueError):
             raise ConnectionLost("the connection is closed") from None
 
+    @property
+    def idle_s(self) -> float:
+        """How long the peer may be silent between two PDUs."""
+        return self._patience.idle_s
+
+    def has_more(self, within_s: float) -> bool:
+        """Say whether something comes from the peer, or its end, within a time; over TLS it may be no PDU's."""
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            return True
+        poll = select.poll()  # unlike select, it takes any number
+        poll.register(self._sock, select.POLLIN)
+        return bool(poll.poll(within_s * 1000))
+
     def send_command(self, context_id: int, command: bytes, max_pdu_bytes: int) -> None:
         """Send a command set in as many PDUs as the peer's `max_pdu_bytes` (0: no limit) asks for."""
-        step = max_pdu_bytes - _PDV_OVERHEAD_BYTES if max_pdu_bytes else len(command)
-        for at in range(0, len(command), step):
-            piece = command[at : at + step]
-            is_last = at + step >= len(command)
-            self.send(pdata_header(context_id, is_command=True, is_last=is_last, length=len(piece)) + piece)
+        self._send_message(context_id, command, max_pdu_bytes, is_command=True)
+
+    def send_data_set(self, context_id: int, data_set: bytes, max_pdu_bytes: int) -> None:
+        """Send a data set in as many PDUs as the peer's `max_pdu_bytes` (0: no limit) asks for."""
+        self._send_message(context_id, data_set, max_pdu_bytes or _LONGEST_SENT_BYTES, is_command=False)
+
+    def _send_message(self, context_id: int, message: bytes, max_pdu_bytes: int, *, is_command: bool) -> None:
+        step = max_pdu_bytes - _PDV_OVERHEAD_BYTES if max_pdu_bytes else len(message)
+        for at in range(0, len(message), step):
+            piece = message[at : at + step]
+            is_last = at + step >= len(message)
+            self.send(pdata_header(context_id, is_command=is_command, is_last=is_last, length=len(piece)) + piece)
 
     def hush(self) -> None:
         """Make a read that waits in another thread end now.

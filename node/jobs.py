@@ -3,7 +3,8 @@
     RECEIVED → CLEANING → CLEANED ─────────────→ SENT
         ↑          │         │ (each delivery: CLEANED → SENDING → SENT, or back, or given up)
         ├──────────┴─────────┴──→ QUARANTINED → (released) RECEIVED
-        └─ HELD ←─ CLEANING          (until the crosswalk maps its patient)
+        ├─ HELD ←─ CLEANING          (until the crosswalk maps its patient)
+        └─ GATHERED ←─ CLEANING      (until its series is there and planned; refused as a whole: QUARANTINED)
 
 A job is never SENDING itself: its deliveries are, one for each destination.
 """
@@ -64,6 +65,7 @@ class State(StrEnum):
     RECEIVED = "received"
     CLEANING = "cleaning"
     HELD = "held"
+    GATHERED = "gathered"
     CLEANED = "cleaned"
     SENDING = "sending"
     SENT = "sent"
@@ -73,10 +75,13 @@ class State(StrEnum):
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     # straight to CLEANED: the claim was lost, the clean copy is there
     State.RECEIVED: frozenset({State.CLEANING, State.CLEANED, State.QUARANTINED}),
-    # back to RECEIVED: a worker died, was too slow, or found no room; HELD: nobody has mapped the patient yet
-    State.CLEANING: frozenset({State.CLEANED, State.RECEIVED, State.HELD, State.QUARANTINED}),
+    # back to RECEIVED: a worker died, was too slow, or found no room; HELD: nobody has mapped the patient yet;
+    # GATHERED: it needs its series
+    State.CLEANING: frozenset({State.CLEANED, State.RECEIVED, State.HELD, State.GATHERED, State.QUARANTINED}),
     # to be tried again: the crosswalk is another one, or it is time; quarantined: its raw file was deleted, not by us
     State.HELD: frozenset({State.RECEIVED, State.QUARANTINED}),
+    # to be cleaned with its series' plan
+    State.GATHERED: frozenset({State.RECEIVED, State.QUARANTINED}),
     # back to RECEIVED: the clean copy is gone, the raw one is not
     State.CLEANED: frozenset({State.SENDING, State.SENT, State.RECEIVED, State.QUARANTINED}),
     # back to CLEANED: to be tried again
@@ -108,6 +113,7 @@ class NodeReason(StrEnum):
     SOP_CLASS_NOT_ACCEPTED = "sop-class-not-accepted"
     REFUSED_BY_DESTINATION = "refused-by-destination"
     UNDELIVERABLE = "undeliverable"
+    NOT_COMMITTED = "not-committed"
     FILES_MISSING = "files-missing"
     UNRECORDED = "unrecorded"
 
@@ -144,6 +150,54 @@ class Job:
     attempts: int
     reason: str
     waits_for: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredJob:
+    """What a worker says of an instance that cannot be cleaned before its series is there.
+
+    Attributes
+    ----------
+    series, instance
+        keyed codes of the two UIDs
+    announced
+        how many instances its sender says that the series has; 0 if it doesn't say
+    """
+
+    job_id: JobId
+    series: str
+    instance: str
+    announced: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The instances of a series that wait for the rest of it.
+
+    Attributes
+    ----------
+    series
+        keyed code of its UID: one such code, one series
+    jobs
+        that wait, instances that came twice included
+    instances
+        different ones among them
+    announced
+        how many its sender says that there are; 0 if it doesn't say
+    first, last
+        the job that came first, and last
+    attempts
+        how often a worker died or timed out on the series or on one of its instances, at the most
+    """
+
+    project: str
+    series: str
+    jobs: int
+    instances: int
+    announced: int
+    first: JobId
+    last: JobId
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from deid.errors import Refused
 from node.channel import ClassNotAccepted
@@ -113,6 +113,8 @@ class Lane:
     ----------
     reachability
         shared with the other lanes of this destination
+    note
+        that the destination has stored an instance (job, destination, status); None: then it is delivered
     """
 
     def __init__(
@@ -123,7 +125,9 @@ class Lane:
         spool: Spool,
         forward: ForwardSettings,
         stop: threading.Event,
+        note: Callable[[JobId, str, int], None] | None = None,
     ) -> None:
+        self._note = note or ledger.delivered
         self._channel = channel
         self._destination = channel.destination.name
         self._reachability = reachability
@@ -199,7 +203,7 @@ class Lane:
             return
         with self._ledger.batch():
             for job_id, status in delivered:
-                self._ledger.delivered(job_id, self._destination, status)
+                self._note(job_id, self._destination, status)
 
     def _deliver(self, delivery: Delivery) -> None:
         """Send one instance and see to it that the ledger knows, whatever happens."""
@@ -277,8 +281,18 @@ class Lane:
         self._ledger.gave_up(delivery.job_id, self._destination, status, reason)
 
 
-def lane_thread(lane: Lane, name: str, failed: Callable[[BaseException], None]) -> threading.Thread:
-    """Return the thread that runs a lane and tells `failed` if it ends by an error."""
+class Runner(Protocol):
+    """What a thread of the forward role does."""
+
+    def run(self) -> None:
+        """Do it until the role stops."""
+
+    def interrupt(self) -> None:
+        """Break off what is under way; from another thread."""
+
+
+def lane_thread(lane: Runner, name: str, failed: Callable[[BaseException], None]) -> threading.Thread:
+    """Return the thread that runs a lane, or what stands beside it, and tells `failed` if it ends by an error."""
 
     def run() -> None:
         try:

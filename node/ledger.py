@@ -18,13 +18,29 @@ from typing import TYPE_CHECKING, Any
 
 from node import statements as sql
 from node.errors import Misconfigured, NodeError, NoRoom, Transient
-from node.jobs import Delivery, Job, JobId, NodeReason, Place, Queue, State, earliest_job_id
+from node.jobs import (
+    Delivery,
+    GatheredJob,
+    Job,
+    JobId,
+    NodeReason,
+    Place,
+    Queue,
+    Series,
+    State,
+    arrived_at_s,
+    earliest_job_id,
+)
+from node.modes import PRIVATE, mode_of_database_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 LEDGER_FILE = "ledger.db"
-SCHEMA_VERSION = 2
+LEDGER_FOLDER = "ledger"
+"""Holds the ledger where it is there: SQLite makes files beside a database, so who shares that has to write here."""
+
+SCHEMA_VERSION = 3
 
 _BUSY_TIMEOUT_S = 30.0
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
@@ -66,20 +82,30 @@ class Ledger:
 
     def _create(self) -> None:
         """Make the tables if they aren't there; one process at a time."""
-        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = self._made(self.path.with_suffix(".lock"), 0)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             # only when it is new: closing a file that SQLite has open in this process would drop SQLite's locks
             with suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+                os.close(self._made(self.path, os.O_EXCL))
             version = self._connection().execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise Misconfigured(f"ledger {self.path}: written by a later version of deid-node")
             if version < SCHEMA_VERSION:
-                schema = sql.UPGRADES.get(version) or Path(__file__).with_name("ledger.sql").read_text("utf-8")
+                schema = "".join(sql.UPGRADES[each] for each in range(version or SCHEMA_VERSION, SCHEMA_VERSION))
+                schema = schema or Path(__file__).with_name("ledger.sql").read_text("utf-8")
                 self._connection().executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
         finally:
             os.close(lock)
+
+    @staticmethod
+    def _made(path: Path, flags: int) -> int:
+        """Open a file, and make it if it isn't there; SQLite gives those beside the database the same mode."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | flags, PRIVATE)
+        status, mode = os.fstat(fd), mode_of_database_in(path.parent)
+        if status.st_uid == os.geteuid() and status.st_mode & 0o777 != mode:
+            os.fchmod(fd, mode)
+        return fd
 
     def _connection(self) -> sqlite3.Connection:
         if self._local.connection is None:
@@ -120,6 +146,10 @@ class Ledger:
             raise
         finally:
             local.depth -= 1
+
+    def run(self, statement: str, *values: object) -> sqlite3.Cursor:
+        """Run a statement on tables that stand beside the jobs' (node.commitment.tables); errors are as elsewhere."""
+        return self._run(statement, *values)
 
     def _run(self, statement: str, *values: object) -> sqlite3.Cursor:
         with _database_errors():
@@ -179,6 +209,33 @@ class Ledger:
     def mapped(self, project: str, waits_for: str) -> int:
         """Put all jobs back that wait for a mapping which is there now; return how many."""
         return self._run(sql.MAPPED, project, waits_for).rowcount
+
+    def gathered(self, found: GatheredJob) -> None:
+        """Keep a claimed job until its series is there and planned."""
+        self._run(sql.GATHERED, found.series, found.instance, found.announced, found.job_id)
+
+    def series(self) -> list[Series]:
+        """Give the series that jobs wait for, in the order in which they began to come."""
+        return [_series(row) for row in self._run(sql.SERIES)]
+
+    def jobs_of(self, series: Series) -> list[tuple[JobId, str]]:
+        """Give the jobs that wait for a series, in order of arrival, each with its instance's keyed code."""
+        rows = self._run(sql.OF_SERIES, series.project, series.series)
+        return [(JobId(job_id), instance) for job_id, instance in rows]
+
+    def may_have_more(self, series: Series, quiet_s: float) -> bool:
+        """Say whether jobs that came until `quiet_s` after the last of a series have yet to be looked at."""
+        bound = earliest_job_id(arrived_at_s(series.last) + quiet_s)
+        return bool(self._run(sql.ANY_UNSEEN, series.project, series.series, bound).fetchall())
+
+    def planned(self, series: Series) -> int:
+        """Put the jobs back that wait for a series, now that there is a plan for it; return how many."""
+        return self._run(sql.PLANNED, series.project, series.series).rowcount
+
+    def plan_failed(self, series: Series) -> int:
+        """Count an attempt at a series in which a worker died or timed out; return the most of any of its jobs."""
+        rows = self._run(sql.PLAN_FAILED, series.project, series.series).fetchall()
+        return max((int(row[0]) for row in rows), default=0)
 
     def cleaned(
         self,
@@ -356,12 +413,23 @@ def open_ledger(spool: Path) -> Ledger:
     Misconfigured
         as for `Ledger`
     """
-    return Ledger(spool / LEDGER_FILE)
+    return Ledger(ledger_path(spool))
+
+
+def ledger_path(spool: Path) -> Path:
+    """Say where the ledger of a spool is."""
+    shared = spool / LEDGER_FOLDER
+    return shared / LEDGER_FILE if shared.is_dir() else spool / LEDGER_FILE
 
 
 def _job(row: Sequence[Any]) -> Job:
     job_id, project, state, place, *rest = row
     return Job(JobId(job_id), project, State(state), Place(place), *rest)
+
+
+def _series(row: Sequence[Any]) -> Series:
+    project, series, jobs, instances, announced, first, last, attempts = row
+    return Series(project, series, jobs, instances, announced, JobId(first), JobId(last), attempts)
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

@@ -1,4 +1,4 @@
--- The index of the jobs. Nothing in here comes out of an instance, save SOP Class and Transfer Syntax.
+-- The index of the jobs. Nothing in here comes out of an instance, save SOP Class, Transfer Syntax and a count.
 
 CREATE TABLE jobs (
     id              TEXT    NOT NULL PRIMARY KEY,  -- node.jobs.JobId: sorts by arrival
@@ -11,12 +11,16 @@ CREATE TABLE jobs (
     sop_class_uid   TEXT    NOT NULL DEFAULT '',   -- these three: of the clean file
     transfer_syntax TEXT    NOT NULL DEFAULT '',
     clean_bytes     INTEGER NOT NULL DEFAULT 0,
-    waits_for       TEXT    NOT NULL DEFAULT ''    -- keyed code of the mapping that it is, or was, held for
+    waits_for       TEXT    NOT NULL DEFAULT '',   -- keyed code of the mapping that it is, or was, held for
+    series          TEXT    NOT NULL DEFAULT '',   -- keyed code of the series that it is, or was, gathered for
+    instance        TEXT    NOT NULL DEFAULT '',   -- keyed code of the instance, known once it is gathered
+    announced       INTEGER NOT NULL DEFAULT 0     -- instances that the series has, as its sender says; 0: doesn't say
 ) WITHOUT ROWID;
 
 -- All that is not over. Every question of the roles goes through this index, however many jobs are done.
 CREATE INDEX jobs_open ON jobs (state, place) WHERE place <> 'gone';
 CREATE INDEX jobs_held ON jobs (project, waits_for) WHERE state = 'held';
+CREATE INDEX jobs_gathered ON jobs (project, series, instance, announced, attempts) WHERE state = 'gathered';
 
 CREATE TABLE deliveries (
     job             TEXT    NOT NULL,
@@ -42,4 +46,4 @@ BEGIN
     UPDATE totals SET n = n + 1 WHERE name = 'sent';
 END;
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

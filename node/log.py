@@ -87,9 +87,14 @@ class Event(StrEnum):
     WORKER_DIED = "worker-died"
     WORKER_TIMED_OUT = "worker-timed-out"
     WORK_PAUSED = "work-paused"
+    PROTECTION_MISSING = "protection-missing"
     RECONCILED = "reconciled"
     INSTANCE_HELD = "instance-held"
     HELD_RELEASED = "held-released"
+    INSTANCE_GATHERED = "instance-gathered"
+    SERIES_PLANNED = "series-planned"
+    SERIES_REFUSED = "series-refused"
+    PLANS_REMOVED = "plans-removed"
     CROSSWALK_LOADED = "crosswalk-loaded"
     CROSSWALK_REJECTED = "crosswalk-rejected"
     FILES_REMOVED = "files-removed"
@@ -106,6 +111,15 @@ class Event(StrEnum):
     DELIVERY_GIVEN_UP = "delivery-given-up"
     DESTINATION_AWAY = "destination-away"
     DESTINATION_BACK = "destination-back"
+    # storage commitment: receive and forward
+    COMMITMENT_ASKED = "commitment-asked"
+    COMMITMENT_REPORTED = "commitment-reported"
+    COMMITMENT_REPORT_UNKNOWN = "commitment-report-unknown"
+    COMMITMENT_REQUESTED = "commitment-requested"
+    COMMITMENT_REFUSED = "commitment-refused"
+    COMMITMENT_ANSWERED = "commitment-answered"
+    COMMITMENT_FAILED = "commitment-failed"
+    COMMITMENT_GIVEN_UP = "commitment-given-up"
     # quarantine
     INSTANCE_RELEASED = "instance-released"
     INSTANCE_DISCARDED = "instance-discarded"
@@ -119,6 +133,7 @@ _LEVELS: Mapping[Event, Level] = {
     Event.INSTANCE_RECEIVED: "debug",
     Event.INSTANCE_RELAYED: "debug",
     Event.INSTANCE_CLEANED: "debug",
+    Event.INSTANCE_GATHERED: "debug",
     Event.INSTANCE_DELIVERED: "debug",
     Event.INSTANCE_TRANSCODED: "debug",
     Event.FILES_REMOVED: "debug",
@@ -127,6 +142,10 @@ _LEVELS: Mapping[Event, Level] = {
     Event.FAILED: "error",
     Event.MISCONFIGURED: "error",
     Event.DELIVERY_GIVEN_UP: "error",
+    Event.COMMITMENT_GIVEN_UP: "error",
+    Event.COMMITMENT_FAILED: "warning",
+    Event.COMMITMENT_REFUSED: "warning",
+    Event.COMMITMENT_REPORT_UNKNOWN: "warning",
     Event.LIBRARY_WARNING: "warning",
     Event.CHILD_ENDED: "warning",
     Event.CHILD_KILLED: "warning",
@@ -140,10 +159,12 @@ _LEVELS: Mapping[Event, Level] = {
     Event.INSTANCE_REJECTED: "warning",
     Event.NO_ROOM: "warning",
     Event.INSTANCE_QUARANTINED: "warning",
+    Event.SERIES_REFUSED: "warning",
     Event.ATTEMPT_FAILED: "warning",
     Event.WORKER_DIED: "warning",
     Event.WORKER_TIMED_OUT: "warning",
     Event.WORK_PAUSED: "warning",
+    Event.PROTECTION_MISSING: "warning",
     Event.ASSOCIATION_FAILED: "warning",
     Event.DELIVERY_FAILED: "warning",
     Event.DESTINATION_AWAY: "warning",

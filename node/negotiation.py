@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, build_role
 from pynetdicom._globals import MODE_REQUESTOR
 from pynetdicom.association import Association
 from pynetdicom.transport import AddressInformation, AssociationSocket
@@ -20,7 +20,7 @@ from node.errors import Unreachable
 from node.upperlayer import InlineDul, border, decoded, introduce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from node.wire import Wire
 
@@ -77,7 +77,12 @@ class Negotiated:
 
 
 def negotiate(
-    wire: Wire, calling_ae: str, called_ae: str, contexts_wanted: Iterable[Proposal], timeout_s: float
+    wire: Wire,
+    calling_ae: str,
+    called_ae: str,
+    contexts_wanted: Iterable[Proposal],
+    timeout_s: float,
+    as_scp: Collection[str] = (),
 ) -> Negotiated:
     """Ask for an association and return what was accepted.
 
@@ -85,6 +90,9 @@ def negotiate(
     ----------
     contexts_wanted
         1 to `MAX_CONTEXTS`
+    as_scp
+        SOP Classes of which we want to be the SCP, and not the SCU (PS3.7 Section D.3.3.4). Their contexts count as
+        accepted also if the peer says nothing of roles: some take reports all the same, the others refuse them then
 
     Raises
     ------
@@ -97,10 +105,12 @@ def negotiate(
     """
     association = _association(wire, calling_ae, called_ae, timeout_s)
     association.requestor.requested_contexts = _numbered(contexts_wanted)
+    for sop_class_uid in as_scp:
+        association.requestor.add_negotiation_item(build_role(sop_class_uid, scp_role=True))
     association.request()
     if not association.accepted_contexts:
         raise NothingAccepted("accepts none of the presentation contexts proposed")
-    return Negotiated(_accepted(association), association.acceptor.maximum_length or 0)
+    return Negotiated(_accepted(association, as_scp), association.acceptor.maximum_length or 0)
 
 
 def _numbered(contexts_wanted: Iterable[Proposal]) -> list[Any]:
@@ -112,13 +122,14 @@ def _numbered(contexts_wanted: Iterable[Proposal]) -> list[Any]:
     return contexts
 
 
-def _accepted(association: Association) -> dict[Proposal, int]:
+def _accepted(association: Association, as_scp: Collection[str]) -> dict[Proposal, int]:
     """Return the contexts accepted; a transfer syntax that was not proposed is no acceptance."""
     proposed = {context.context_id: context.transfer_syntax for context in association.requestor.requested_contexts}
     return {
         Proposal(str(context.abstract_syntax), str(context.transfer_syntax[0])): context.context_id or 0
         for context in association.accepted_contexts
-        if context.as_scu and context.transfer_syntax == proposed[context.context_id]
+        if (context.as_scu or context.abstract_syntax in as_scp)
+        and context.transfer_syntax == proposed[context.context_id]
     }
 
 

@@ -6,8 +6,11 @@ Outside systemd (no ``NOTIFY_SOCKET``) every message is dropped in silence.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import socket
+import threading
+import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 
@@ -58,6 +61,45 @@ class Notifier:
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.settimeout(patience_s)
             sock.sendto("\n".join(lines).encode(), address)
+
+
+class WatchedStop(threading.Event):
+    """Tells a role to stop, and the manager that the role still asks whether it should: one that hangs does not.
+
+    Parameters
+    ----------
+    notifier
+        is told as often as the manager wants to hear it, by whatever thread asks then
+    """
+
+    def __init__(self, notifier: Notifier) -> None:
+        super().__init__()
+        self._notifier = notifier
+        self._due_s = 0.0
+
+    def is_set(self) -> bool:
+        """Say whether to stop."""
+        self._beat()
+        return super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait to be told to stop, at most for so many seconds; say whether that has come."""
+        interval_s = self._notifier.watchdog_interval_s
+        self._beat()
+        if interval_s is None:
+            return super().wait(timeout)
+        until_s = math.inf if timeout is None else time.monotonic() + timeout
+        while not super().wait(max(0.0, min(until_s - time.monotonic(), interval_s))):
+            self._beat()
+            if time.monotonic() >= until_s:
+                return super().is_set()
+        return True
+
+    def _beat(self) -> None:
+        interval_s, now_s = self._notifier.watchdog_interval_s, time.monotonic()
+        if interval_s is not None and now_s >= self._due_s:
+            self._due_s = now_s + interval_s
+            self._notifier.watchdog()
 
 
 def without_manager(environment: Mapping[str, str]) -> MutableMapping[str, str]:

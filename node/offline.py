@@ -15,28 +15,32 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deid.context import Context
-from deid.encoding.reader import Limits, read_part10
+from deid.elements.pseudonyms import SOP_INSTANCE_UID, value_text
+from deid.encoding.reader import Limits, read_data_set, read_part10
 from deid.errors import Misconfigured as DeidMisconfigured
-from deid.errors import Refused
+from deid.errors import Refused, SeriesNeeded
+from deid.faces import plan_series
 from deid.instance import Instance
 from deid.keys import Keys
 from deid.profile import load_profile
 from node.cleaning import Prepared
 from node.errors import Misconfigured, NoRoom
+from node.faces import stored_plan
 from node.folders import MEDIA_DIRECTORY, files_below
 from node.identities import open_source
 from node.identity_settings import IdentitySettings
 from node.jobs import NodeReason
 from node.key import load_key
 from node.pool import WorkerDied, WorkerRaised, WorkerTimedOut
+from node.pool_child import progressed
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from deid.encoding.element import Buffer
     from deid.instance import CleanInstance
@@ -140,7 +144,7 @@ def _prepared(recipe: Recipe) -> Prepared:
     secret = load_key(recipe.key_file)
     source = open_source(recipe.identity, recipe.project, recipe.spool, secret, lenient=recipe.lenient)
     profile, keys = load_profile(recipe.profile), Keys.from_secret(secret)
-    context = Context(profile, keys, Limits(), source.current(), recipe.models)
+    context = Context(profile, keys, Limits(), source.current(), recipe.models, progressed)
     return Prepared(context, source)
 
 
@@ -161,29 +165,128 @@ def plan(source: Path, target: Path) -> list[Path]:
 def clean_all(
     files: list[Path], source: Path, target: Path, recipe: Recipe, executor: Executor, in_flight: int
 ) -> Generator[Disposition]:
-    """Clean files into `target` with at most `in_flight` of them at a time in `executor`; yields in their order."""
+    """Clean files into `target` with at most `in_flight` of them at a time in `executor`.
+
+    Yields
+    ------
+    Disposition
+        Of each file, in their order; but those that could show a face come last, series by series, each being cleaned
+        as a whole.
+    """
     base = source.parent if source.is_file() else source
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".part-", dir=target, ignore_cleanup_errors=True) as parts:
+        run = _Run(base, target, Path(parts), recipe, executor, in_flight)
+        series: dict[str, list[Path]] = {}
+        for path, disposition in run.cleaned(files):
+            if isinstance(disposition, SeriesNeeded):
+                series.setdefault(disposition.series_code, []).append(path)
+            else:
+                yield disposition
+        plans = [(members, *run.plan(members)) for members in series.values()]
+        for members, plan, planned in plans:
+            yield from run.cleaned_as_series(members, plan, planned)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One call of `clean_all`; its parts have numbers for names."""
+
+    base: Path
+    target: Path
+    parts: Path
+    recipe: Recipe
+    executor: Executor
+    in_flight: int
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def cleaned(self, files: list[Path], plan: Path | None = None) -> Iterator[tuple[Path, Disposition | SeriesNeeded]]:
+        """Clean files; say of each what became of it, or that it needs a plan."""
         waiting: deque[tuple[Path, Path, Future[Path]]] = deque()
-        todo = enumerate(files)
+        todo = iter(files)
         while True:
-            for number, path in islice(todo, in_flight - len(waiting)):
-                part = Path(parts, f"{number}.dcm")
-                waiting.append((path.relative_to(base), part, executor.submit(clean_file, path, part, recipe)))
+            for path in islice(todo, self.in_flight - len(waiting)):
+                part = Path(self.parts, f"{next(self.numbers)}.dcm")
+                waiting.append((path, part, self.executor.submit(clean_file, path, part, self.recipe, plan)))
             if not waiting:
                 return
             path, part, future = waiting.popleft()
-            yield _settle(path, part, future, target)
+            yield path, self._settled(path, part, future, plan)
+
+    def _settled(self, path: Path, part: Path, future: Future[Path], plan: Path | None) -> Disposition | SeriesNeeded:
+        error = future.exception()
+        if isinstance(error, SeriesNeeded) and plan is None:
+            return error
+        return _settle(path.relative_to(self.base), part, future, self.target)
+
+    def plan(self, members: list[Path]) -> tuple[Path, Future[None]]:
+        """Begin to make the plan of a series."""
+        plan = Path(self.parts, f"{next(self.numbers)}.plan")
+        return plan, self.executor.submit(plan_files, members, plan, self.recipe)
+
+    def cleaned_as_series(self, members: list[Path], plan: Path, planned: Future[None]) -> Iterator[Disposition]:
+        """Clean the files of a series by their plan, or say why there is none."""
+        try:
+            planned.result()
+        except (NoRoom, Misconfigured, DeidMisconfigured):
+            raise
+        except Exception as error:  # noqa: BLE001  as for a file
+            why = _why(error)
+            yield from (Disposition(path.relative_to(self.base), Fate.REFUSED, *why) for path in members)
+            return
+        for _, disposition in self.cleaned(members, plan):
+            assert isinstance(disposition, Disposition)  # noqa: S101  a plan is given
+            yield disposition
+        plan.unlink(missing_ok=True)
 
 
-def clean_file(path: Path, part: Path, recipe: Recipe) -> Path:
+def plan_files(paths: list[Path], plan: Path, recipe: Recipe) -> None:
+    """Write into `plan` how the files of a series are to be cleaned. Runs in a cleaning process.
+
+    Raises
+    ------
+    Refused
+        None of them can be cleaned with certainty.
+    OSError
+        One of them cannot be read.
+    NoRoom
+        `plan` cannot be written.
+    """
+    context = recipe.prepared().context
+    made = plan_series(_distinct(paths, context), context)
+    try:
+        plan.touch(mode=0o600)
+        plan.write_bytes(made.to_bytes())
+    except OSError as error:
+        raise NoRoom(f"OUT cannot be written ({error.strerror})") from None
+
+
+def _distinct(paths: list[Path], context: Context) -> Iterator[Instance]:
+    """Yield the instances of some files, each once: a copy is no second slice."""
+    seen = set()
+    for path in paths:
+        instance = Instance.from_part10(read_mapped(path), context.limits)
+        uid = value_text(read_data_set(instance.data, instance.transfer_syntax, context.limits), SOP_INSTANCE_UID)
+        if uid not in seen:
+            seen.add(uid)
+            yield instance
+        progressed()
+
+
+def clean_file(path: Path, part: Path, recipe: Recipe, plan: Path | None = None) -> Path:
     """Clean one file into `part`; return where below OUT it belongs. Runs in a cleaning process.
+
+    Parameters
+    ----------
+    plan
+        of its series, as `plan_files` wrote it
 
     Raises
     ------
     Refused
         It cannot be cleaned with certainty.
+    SeriesNeeded
+        It could show a face, and there is no `plan`.
     Skipped
         It is not an instance.
     OSError
@@ -196,7 +299,8 @@ def clean_file(path: Path, part: Path, recipe: Recipe) -> Path:
     part10 = read_part10(buffer, prepared.context.limits)
     if part10.meta.sop_class_uid == MEDIA_DIRECTORY:
         raise Skipped(OfflineReason.DICOMDIR)
-    clean = prepared.deidentify(Instance(part10.transfer_syntax, part10.data_set_bytes)).clean
+    face = None if plan is None else stored_plan(plan)
+    clean = prepared.deidentify(Instance(part10.transfer_syntax, part10.data_set_bytes), face).clean
     try:
         with part.open("wb") as file:
             file.writelines(clean.part10())

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from node.errors import NoRoom, Transient
+from node.modes import PRIVATE, mode_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -95,10 +96,17 @@ class PartFile:
         with disk_errors():
             done = os.writev(self._fd, buffers)
             if done < total:  # a nearly full disk, or more than Linux writes at once (2 GiB)
-                rest = memoryview(b"".join(buffers))
-                while done < total:
-                    done += os.write(self._fd, rest[done:])
+                self._write_rest(buffers, done)
         self.size_bytes += total
+
+    def _write_rest(self, buffers: Sequence[Buffer], done: int) -> None:
+        """Write what comes after the first `done` bytes; none of it is copied, as it may be larger than the memory."""
+        for buffer in buffers:
+            view = memoryview(buffer).cast("B")
+            rest = view[min(done, len(view)) :]
+            done = max(done - len(view), 0)
+            while len(rest):
+                rest = rest[os.write(self._fd, rest) :]
 
     def commit(self, *, durable: bool = True) -> int:
         """Make it visible, and durable unless it can be made anew; return its size in bytes.
@@ -110,6 +118,9 @@ class PartFile:
         """
         try:
             with disk_errors():
+                mode = mode_in(os.path.dirname(self._final))  # noqa: PTH120
+                if mode != PRIVATE:
+                    os.fchmod(self._fd, mode)
                 if durable:
                     os.fsync(self._fd)
                 os.rename(self._part, self._final)  # noqa: PTH104

@@ -6,33 +6,34 @@ limit and a process of its own while it runs; who dies or is too slow takes only
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import pickle
 import queue
-import resource
 import select
-import signal
 import threading
+import time
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from node.errors import NodeError
-from node.log import silence_libraries
+from node.isolation import say_missing
+from node.pool_child import STEPS_BYTES, Outcome, Start, WorkerRaised, serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from multiprocessing.connection import Connection
     from multiprocessing.context import SpawnContext, SpawnProcess
+
+    from node.isolation import Protection
+
+__all__ = ["WorkerDied", "WorkerPool", "WorkerRaised", "WorkerTimedOut"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _START_LIMIT_S = 120.0
-_PR_SET_PDEATHSIG = 1
 
 
 class WorkerDied(NodeError):
@@ -40,11 +41,7 @@ class WorkerDied(NodeError):
 
 
 class WorkerTimedOut(NodeError):
-    """The task ran longer than its limit; its process was killed."""
-
-
-class WorkerRaised(NodeError):
-    """The task raised an error that can't be carried between processes; the message is its type's name."""
+    """The task ran longer than its limit, or made no progress for so long; its process was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +51,28 @@ class _Task:
 
 
 @dataclass(frozen=True, slots=True)
-class _Start:
-    """What a child does before its first task."""
+class _TimeLimit:
+    """How long a task may take: both of these hold, None for no limit.
 
-    memory_limit_bytes: int
-    initializer: Callable[..., object] | None
-    initargs: tuple[Any, ...]
+    Attributes
+    ----------
+    quiet_s
+        from its beginning, or from its last step
+    step_s
+        that each step adds to the time for the whole, which is `quiet_s` without any
+    """
+
+    quiet_s: float | None
+    step_s: float | None
+
+    def left_s(self, began_s: float, last_s: float, steps: int) -> float | None:
+        """Say how much is left; times are of the monotonic clock."""
+        if self.quiet_s is None:
+            return None
+        end_s = last_s + self.quiet_s
+        if self.step_s is not None:
+            end_s = min(end_s, began_s + self.quiet_s + steps * self.step_s)
+        return max(end_s - time.monotonic(), 0.0)
 
 
 class WorkerPool(Executor):
@@ -70,16 +83,22 @@ class WorkerPool(Executor):
     processes
         at most
     time_limit_s
-        for one task, None for no limit
+        for one task that never calls `progressed`, or else between two calls of that; None for no limit
+    step_time_limit_s
+        that each call of `progressed` adds to the time for the whole task, None for no limit of that
     memory_limit_bytes
         of data for one process, beyond which its allocations fail with MemoryError; 0 for no limit
+    file_limit_bytes
+        that a file which a process writes can have at most; 0 for no limit
     initializer, initargs
         is called in each process before its first task; if it raises, so does every task
 
     Notes
     -----
-    Functions and arguments travel by pickle. The children ignore SIGTERM and SIGINT, which a terminal or systemd sends
-    to the whole group: their parent decides. They end with it, whatever it dies of.
+    Functions and arguments travel by pickle; a task says with `node.pool_child.progressed` that it goes on. The
+    children ignore SIGTERM and SIGINT, which a terminal or systemd sends to the whole group: their parent decides. They
+    end with it, whatever it dies of. They are kept from all that reading instances does not need (`node.isolation`):
+    there is no network for a task, and no other program.
     """
 
     def __init__(
@@ -87,7 +106,9 @@ class WorkerPool(Executor):
         processes: int,
         *,
         time_limit_s: float | None = None,
+        step_time_limit_s: float | None = None,
         memory_limit_bytes: int = 0,
+        file_limit_bytes: int = 0,
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
     ) -> None:
@@ -97,8 +118,9 @@ class WorkerPool(Executor):
         self._lock = threading.RLock()  # a future that is cancelled calls back at once
         self._closed = False
         self._in_hand = 0
-        start = _Start(memory_limit_bytes, initializer, initargs)
-        self._unstarted = [_Lane(number, self._tasks, start, time_limit_s) for number in range(processes)]
+        start = Start(memory_limit_bytes, file_limit_bytes, initializer, initargs)
+        limit = _TimeLimit(time_limit_s, step_time_limit_s)
+        self._unstarted = [_Lane(number, self._tasks, start, limit) for number in range(processes)]
         self._lanes: list[_Lane] = []
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -167,13 +189,11 @@ class WorkerPool(Executor):
 class _Lane:
     """One child process, and the thread that feeds it."""
 
-    def __init__(
-        self, number: int, tasks: queue.SimpleQueue[_Task | None], start: _Start, time_limit_s: float | None
-    ) -> None:
+    def __init__(self, number: int, tasks: queue.SimpleQueue[_Task | None], start: Start, limit: _TimeLimit) -> None:
         self.thread = threading.Thread(target=self._run, name=f"pool-{number}", daemon=True)
         self._tasks = tasks
         self._start = start
-        self._time_limit_s = time_limit_s
+        self._limit = limit
         self._child: _Child | None = None
         self._killed = False
 
@@ -206,7 +226,7 @@ class _Lane:
             self._child = self._child or _Child(self._start)
             if self._killed:
                 raise WorkerDied("killed before it began")  # noqa: TRY301  as any other death
-            outcome = self._child.run(task.call, self._time_limit_s)
+            outcome = self._child.run(task.call, self._limit)
         except BaseException as error:  # noqa: BLE001  mostly WorkerDied; whatever it is, somebody waits for the future
             self._end(graceful=False)
             task.future.set_exception(error)
@@ -219,20 +239,6 @@ class _Lane:
             child.end(graceful=graceful)
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a child says of a task."""
-
-    value: object = None
-    error: BaseException | None = None
-
-    def settle(self, future: Future[Any]) -> None:
-        if self.error is None:
-            future.set_result(self.value)
-        else:
-            future.set_exception(self.error)
-
-
 _SPAWN: SpawnContext = multiprocessing.get_context("spawn")
 _spawning = threading.Lock()  # multiprocessing keeps its children in a set that isn't made for threads
 
@@ -240,10 +246,10 @@ _spawning = threading.Lock()  # multiprocessing keeps its children in a set that
 class _Child:
     """A child process, seen from its parent."""
 
-    def __init__(self, start: _Start) -> None:
+    def __init__(self, start: Start) -> None:
         self._pipe, theirs = _SPAWN.Pipe()
         self.process: SpawnProcess = _SPAWN.Process(
-            target=_serve, args=(theirs, os.getpid(), start), name="worker", daemon=True
+            target=serve, args=(theirs, os.getpid(), start), name="worker", daemon=True
         )
         with _spawning:
             self.process.start()
@@ -251,12 +257,12 @@ class _Child:
         self._answers = select.poll()  # kept: Connection.poll would make a selector for each call
         self._answers.register(self._pipe.fileno(), select.POLLIN)
         try:
-            self._receive(_START_LIMIT_S)
+            say_missing(cast("tuple[Protection, ...]", self._receive(_TimeLimit(_START_LIMIT_S, None)).value))
         except BaseException:
             self.end(graceful=False)
             raise
 
-    def run(self, call: bytes, time_limit_s: float | None) -> _Outcome:
+    def run(self, call: bytes, limit: _TimeLimit) -> Outcome:
         """Let the child do a task.
 
         Raises
@@ -268,19 +274,31 @@ class _Child:
             self._pipe.send_bytes(call)
         except OSError:
             raise WorkerDied(self._fate()) from None
-        return self._receive(time_limit_s)
+        return self._receive(limit)
 
-    def _receive(self, time_limit_s: float | None) -> _Outcome:
-        try:
-            if not self._answers.poll(None if time_limit_s is None else time_limit_s * 1000):
-                raise WorkerTimedOut(f"longer than {time_limit_s:g} s")
-            answer = self._pipe.recv_bytes()
-        except (EOFError, OSError):
-            raise WorkerDied(self._fate()) from None
+    def _receive(self, limit: _TimeLimit) -> Outcome:
+        answer = self._answer(limit)
         outcome = pickle.loads(answer)  # noqa: S301  our own child wrote it
-        if not isinstance(outcome, _Outcome):
+        if not isinstance(outcome, Outcome):
             raise WorkerDied("said something else")
         return outcome
+
+    def _answer(self, limit: _TimeLimit) -> bytes:
+        """Wait for an outcome, pickled, as long as the steps before it are in time."""
+        began_s = last_s = time.monotonic()
+        steps = 0
+        try:
+            while True:
+                left_s = limit.left_s(began_s, last_s, steps)
+                if not self._answers.poll(None if left_s is None else left_s * 1000):
+                    raise WorkerTimedOut(f"after {time.monotonic() - began_s:.0f} s and {steps} steps")
+                answer = self._pipe.recv_bytes()
+                if len(answer) != STEPS_BYTES:
+                    return answer
+                steps += int.from_bytes(answer)
+                last_s = time.monotonic()
+        except (EOFError, OSError):
+            raise WorkerDied(self._fate()) from None
 
     def _fate(self) -> str:
         self.process.join(1.0)
@@ -296,75 +314,3 @@ class _Child:
             self.process.kill()
         self.process.join()
         self.process.close()
-
-
-def _serve(pipe: Connection, parent: int, start: _Start) -> None:
-    """Be the child: one task after the other until the parent is gone."""
-    try:
-        _bind_to(parent)
-        silence_libraries()
-        _limit(start.memory_limit_bytes)
-        broken = _initialized(start)
-        pipe.send_bytes(_pickled(_Outcome()))
-        while True:
-            call = pipe.recv_bytes()
-            answer = _pickled(broken or _outcome(call))
-            del call
-            pipe.send_bytes(answer)
-    except (EOFError, OSError):
-        os._exit(0)  # the parent is done with us
-    except BaseException:  # noqa: BLE001  multiprocessing would print it, with values of the instance
-        os._exit(1)
-
-
-def _initialized(start: _Start) -> _Outcome | None:
-    """Call the initializer; say what it raised."""
-    if start.initializer is None:
-        return None
-    try:
-        start.initializer(*start.initargs)
-    except Exception as error:  # noqa: BLE001  it is handed to whoever waits for a task
-        return _Outcome(error=_stripped(error))
-    return None
-
-
-def _outcome(call: bytes) -> _Outcome:
-    try:
-        fn, args, kwargs = pickle.loads(call)  # noqa: S301  our own parent wrote it
-        return _Outcome(fn(*args, **kwargs))
-    except Exception as error:  # noqa: BLE001  it is handed to whoever waits for the task
-        return _Outcome(error=_stripped(error))
-
-
-def _stripped(error: Exception) -> Exception:
-    """Drop the frames: they hold the instance in memory."""
-    error.__traceback__ = error.__context__ = error.__cause__ = None
-    return error
-
-
-def _pickled(outcome: _Outcome) -> bytes:
-    """Pickle it so that it can be unpickled for sure: an error's class may not survive that, or a result."""
-    try:
-        answer = pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
-        if outcome.error is not None:
-            pickle.loads(answer)  # noqa: S301  written above
-    except Exception as error:  # noqa: BLE001  pickling runs code of any class
-        culprit = outcome.error or error
-        return pickle.dumps(_Outcome(error=WorkerRaised(type(culprit).__name__)), pickle.HIGHEST_PROTOCOL)
-    return answer
-
-
-def _bind_to(parent: int) -> None:
-    """Die with the parent, and not before it; leave no core, which would hold what was in memory."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before we asked to be told
-        os._exit(0)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _limit(memory_limit_bytes: int) -> None:
-    """Limit what can be allocated; files that are only mapped to be read don't count (RLIMIT_AS would count them)."""
-    if memory_limit_bytes:
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_limit_bytes, memory_limit_bytes))

@@ -2,6 +2,8 @@
 
 The lock says whether any process of a node lives: the roles inherit it from their supervisor, and the kernel drops it
 with the last of them, however they end. The file says what the supervisor last knew. Nothing of an instance is in it.
+
+Roles that are units of their own have no supervisor: each holds a lock of its own beside the ledger, which they share.
 """
 
 from __future__ import annotations
@@ -11,14 +13,17 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from node.errors import Misconfigured
+from node.ledger import LEDGER_FOLDER
+from node.modes import PRIVATE, mode_of_database_in
 
 _LOCK = ".node.lock"
 _STATE = ".node.json"
+_ROLES = ("receive", "work", "forward")
 _ONLOOKER_S = 0.5  # an onlooker holds the lock for microseconds
 _ORPHANS_S = 40.0  # the roles of a killed supervisor have time to finish what they hold
 
@@ -100,12 +105,62 @@ class Presence:
         os.close(self._lock)
 
 
+@contextlib.contextmanager
+def claimed(spool: Path, role: str) -> Iterator[Callable[[], None]]:
+    """Let onlookers see a role that has no supervisor; yields what is to be called once it is ready.
+
+    Only where roles of several users share a folder for the ledger; elsewhere, and if that fails, nothing is seen.
+    """
+    held: list[int] = []
+
+    def ready() -> None:
+        with contextlib.suppress(OSError):
+            held.append(_claim(_role_lock(spool, role)))
+
+    try:
+        yield ready
+    finally:
+        for lock in held:
+            os.close(lock)
+
+
+def _claim(path: Path) -> int:
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.fchmod(lock, mode_of_database_in(path.parent))
+        os.utime(lock)
+    except OSError:
+        os.close(lock)
+        raise
+    return lock
+
+
+def _role_lock(spool: Path, role: str) -> Path:
+    return spool / LEDGER_FOLDER / f"{role}.lock"
+
+
 def look(spool: Path) -> Sighting:
-    """Return what can be seen of a supervisor on `spool`, without touching anything."""
+    """Return what can be seen of the node on `spool`, without touching anything."""
     seen = _read(spool)
     if not _is_locked(spool / _LOCK) or _is_dead(seen.pid):
-        return Sighting(running=False)
+        return _look_at_units(spool)
     return seen
+
+
+def _look_at_units(spool: Path) -> Sighting:
+    """Return what can be seen of roles that have no supervisor; `since` is when they were ready, if they ever were."""
+    roles = []
+    for role in _ROLES:
+        path = _role_lock(spool, role)
+        with contextlib.suppress(OSError):
+            state = "ready" if _is_locked(path) else "stopped"
+            roles.append(RoleState(role, state, 0, 0, path.stat().st_mtime))
+    missing = [role for role in _ROLES if role not in {each.name for each in roles}]
+    running = any(role.state == "ready" for role in roles)
+    if not running:
+        return Sighting(running=False)
+    return Sighting(running=True, roles=(*roles, *(RoleState(role, "stopped", 0, 0, time.time()) for role in missing)))
 
 
 def _read(spool: Path) -> Sighting:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from node.credentials import credential
 from node.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def _plain(kind: type, value: object, where: Where) -> object:
 def _path(value: Any, where: Where) -> Path:  # noqa: ANN401  checked to be a str
     if not value:
         raise where.wrong("must be a path")
-    return where.file.parent / Path(value).expanduser()
+    return credential(value) or where.file.parent / Path(value).expanduser()
 
 
 _PLAIN: Mapping[type, tuple[tuple[type, ...], str, Callable[[Any, Where], object]]] = {

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
+from typing import NoReturn
 
 import pydicom.config
 
@@ -19,19 +20,21 @@ from node.acceptance import (
     Acceptor,
     Rejection,
     Request,
+    Roles,
     basic_rejection,
     read_request,
 )
 from node.association import Association, End
+from node.commitment.scp import Desk, Visitor, open_office, reporting_destinations
 from node.dimse import ProtocolError, a_abort
 from node.errors import Transient
 from node.frontdoor import Caller, FrontDoor
 from node.guard import Line, Patience, close
 from node.log import Event, Name, emit
 from node.peers import Peers
-from node.settings import Project, Settings
+from node.settings import Settings
 from node.sinks import Sinks
-from node.store import Permission, Store
+from node.store import Arrival, Permission, Store
 
 STOP_S = 5.0
 """How long the instances under way may take once the role is told to stop."""
@@ -94,7 +97,8 @@ class Receiver:
         self._settings = settings
         self._peers = Peers.from_settings(settings.peers)
         self._patience = Patience.from_settings(settings.receive)
-        self._sinks = Sinks(settings)
+        self._office = open_office(settings)
+        self._sinks = Sinks(settings, self._office.originals if self._office else None)
         self._acceptor = Acceptor(settings.ae_title, settings.receive.max_pdu_bytes)
         self._permissions = {project.name: Permission.from_project(project) for project in settings.projects}
         self._lock = threading.Lock()
@@ -160,13 +164,15 @@ class Receiver:
         finally:
             close(caller.sock)
             self._sinks.leave_thread()
+            if self._office is not None:
+                self._office.leave_thread()
             self._leave(threading.current_thread())
 
     def _associate(self, line: Line, caller: Caller) -> None:
         try:
             request = read_request(caller.request)
             admitted = admit(self._settings, self._peers, request, caller.address)
-            acceptance = None if isinstance(admitted, Rejection) else self._acceptor.accept(request)
+            acceptance = None if isinstance(admitted, Rejection) else self._accepted(request, admitted)
         except ProtocolError:
             line.send(_INVALID_PARAMETER)
             line.close_after_farewell()
@@ -178,16 +184,22 @@ class Receiver:
             _say_rejected(admitted, caller)
         elif acceptance is not None:
             line.send(acceptance.pdu)
-            self._serve(line, request, acceptance, admitted, caller.address)
+            self._serve(line, acceptance, admitted)
 
-    def _serve(self, line: Line, request: Request, acceptance: Acceptance, project: Project, address: str) -> None:
+    def _accepted(self, request: Request, visitor: Visitor) -> Acceptance:
+        roles = Roles(scp=visitor.asks, scu=bool(visitor.destinations))
+        return self._acceptor.accept(request, roles, stores=visitor.project is not None)
+
+    def _serve(self, line: Line, acceptance: Acceptance, visitor: Visitor) -> None:
         """Answer messages to the end of the association."""
-        facts = {"project": Name(project.name), "address": ip_address(address)}
+        facts = {
+            "project": Name(visitor.project.name if visitor.project else ""),
+            "address": ip_address(visitor.address),
+        }
         emit(Event.ASSOCIATION_ACCEPTED, contexts=len(acceptance.contexts), proposed=acceptance.proposed, **facts)
-        open_sink = self._sinks.opener(project.name, request.calling_ae, request.called_ae)
-        allowed = self._permissions[project.name].classes_for(request.calling_ae)
-        store = Store(self._settings.receive.max_instance_bytes, open_sink, allowed)
-        association = Association(line, acceptance.contexts, acceptance.max_pdu_bytes, store)
+        store = self._store_for(visitor)
+        desk = Desk(self._office, visitor) if self._office else None
+        association = Association(line, acceptance.contexts, acceptance.max_pdu_bytes, store, desk)
         with self._lock:
             self._associations.add(association)
         if self._stopping:
@@ -200,14 +212,33 @@ class Receiver:
                 self._associations.discard(association)
             emit(_ENDS[end], end=end, stored=store.stored, refused=store.refused, **facts)
 
+    def _store_for(self, visitor: Visitor) -> Store:
+        most_bytes = self._settings.receive.max_instance_bytes
+        if visitor.project is None:
+            return Store(most_bytes, _no_sink, frozenset())
+        open_sink = self._sinks.opener(visitor.project.name, visitor.calling_ae, visitor.called_ae)
+        return Store(most_bytes, open_sink, self._permissions[visitor.project.name].classes_for(visitor.calling_ae))
 
-def admit(settings: Settings, peers: Peers, request: Request, address: str) -> Project | Rejection:
-    """Return the project that a request chooses, or why this caller may not associate (PS3.8 Table 9-21)."""
+
+def _no_sink(_arrival: Arrival) -> NoReturn:
+    raise Transient("who calls no project may store nothing")
+
+
+def admit(settings: Settings, peers: Peers, request: Request, address: str) -> Visitor | Rejection:
+    """Return who calls, and which project, or why this caller may not associate (PS3.8 Table 9-21).
+
+    An archive that reports on storage commitment may call the node by the AE title under which it was asked, whether
+    that is a project's or not.
+    """
     if rejection := basic_rejection(request):
         return rejection
     if _AE_TITLE.fullmatch(request.calling_ae) is None or not peers.admits(request.calling_ae, address):
         return CALLING_AE_NOT_RECOGNIZED
-    return settings.project_for(request.called_ae) or CALLED_AE_NOT_RECOGNIZED
+    project = settings.project_for(request.called_ae)
+    destinations = reporting_destinations(settings, request.calling_ae, request.called_ae)
+    if project is None and not destinations:
+        return CALLED_AE_NOT_RECOGNIZED
+    return Visitor(request.calling_ae, request.called_ae, address, project, destinations)
 
 
 def _say_rejected(rejection: Rejection, caller: Caller) -> None:

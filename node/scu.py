@@ -11,7 +11,7 @@ import os
 import time
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, Self, TypeVar
 
 from deid.encoding.reader import Limits, read_part10
 from node import dimse
@@ -30,7 +30,7 @@ from node.settings import ForwardSettings
 from node.wire import Wire, connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -50,6 +50,8 @@ __all__ = [
     "open_association",
     "outgoing_from_file",
 ]
+
+T = TypeVar("T", bound="StoreAssociation")
 
 ECHO = Proposal(dimse.VERIFICATION, "1.2.840.10008.1.2")
 """The presentation context of a C-ECHO."""
@@ -139,15 +141,25 @@ def open_association(
     Misconfigured
         if its certificate, key or CA cannot be used
     """
-    forward = forward or ForwardSettings()
+    return open_as(StoreAssociation, destination, contexts_wanted, forward or ForwardSettings())
+
+
+def open_as(
+    kind: type[T],
+    destination: Destination,
+    contexts_wanted: Iterable[Proposal],
+    forward: ForwardSettings,
+    as_scp: Collection[str] = (),
+) -> T:
+    """Associate with a peer, for what `kind` does; see `open_association` and, for `as_scp`, `negotiate`."""
     try:
         wire = connect(destination.host, destination.port, destination.tls, forward.connect_timeout_s)
     except (OSError, ValueError) as error:  # ValueError: a host name that cannot be encoded
         raise Unreachable(f"{_title(destination)} does not answer: {_why(error)}") from None
     try:
         titles = destination.calling_ae_title, destination.ae_title
-        negotiated = negotiate(wire, *titles, contexts_wanted, forward.connect_timeout_s)
-        return StoreAssociation(wire, negotiated, forward.dimse_timeout_s, _title(destination))
+        negotiated = negotiate(wire, *titles, contexts_wanted, forward.connect_timeout_s, as_scp)
+        return kind(wire, negotiated, forward.dimse_timeout_s, _title(destination))
     except Unreachable as error:
         wire.close()
         raise type(error)(f"{_title(destination)} {error}") from None
@@ -244,7 +256,7 @@ class StoreAssociation:
         context_id = self._context_id(outgoing.sop_class_uid, outgoing.transfer_syntax)
         message_id = self._next_message_id()
         command = dimse.c_store_rq(message_id, outgoing.sop_class_uid, outgoing.sop_instance_uid)
-        request = _message(context_id, command, outgoing.data_set, self._fragment_bytes)
+        request = self._message(context_id, command, outgoing.data_set)
         return self._ask(request, outgoing.size_bytes, _Expected(context_id, CommandField.C_STORE_RSP, message_id))
 
     def echo(self) -> int:
@@ -317,6 +329,13 @@ class StoreAssociation:
         self._message_id = self._message_id % 0xFFFF + 1
         return self._message_id
 
+    def _message(self, context_id: int, command: bytes, data_set: Sequence[Buffer]) -> Iterator[Buffer]:
+        """Yield a message as P-DATA-TF PDUs of one PDV each: headers, and slices of what was given."""
+        return chain(
+            _fragments(context_id, True, (command,), self._fragment_bytes),  # noqa: FBT003
+            _fragments(context_id, False, data_set, self._fragment_bytes),  # noqa: FBT003
+        )
+
     def _ask(self, request: Iterator[Buffer], size_bytes: int, expected: _Expected) -> int:
         """Send a request and return the status of its answer. After an error the association is closed."""
         if not self._is_open:
@@ -374,14 +393,6 @@ class StoreAssociation:
             self._close()
             raise Lost(f"{self._title} released the association before it answered")
         raise ProtocolError(f"PDU type {kind:#04x} in place of an answer")
-
-
-def _message(context_id: int, command: bytes, data_set: Sequence[Buffer], fragment_bytes: int) -> Iterator[Buffer]:
-    """Yield a message as P-DATA-TF PDUs of one PDV each: headers, and slices of what was given."""
-    return chain(
-        _fragments(context_id, True, (command,), fragment_bytes),  # noqa: FBT003
-        _fragments(context_id, False, data_set, fragment_bytes),  # noqa: FBT003
-    )
 
 
 def _fragments(context_id: int, is_command: bool, buffers: Sequence[Buffer], size: int) -> Iterator[Buffer]:  # noqa: FBT001

@@ -19,8 +19,8 @@ from node import log
 from node.errors import NodeError
 from node.key import create_key, load_key
 from node.log import Event, Name
-from node.notify import Notifier
-from node.presence import Presence, RoleState
+from node.notify import Notifier, WatchedStop
+from node.presence import Presence, RoleState, claimed
 from node.settings import Settings
 from node.supervisor import LIFELINE, READY, Patience, Supervisor, Task
 
@@ -119,16 +119,18 @@ def run_role(role: Role, settings: Settings, notifier: Notifier) -> int:
     _die_with_parent()
     gc.freeze()  # what the imports brought stays; instances leave no cycles behind
     gc.set_threshold(_COLLECT_AFTER)
-    stop = threading.Event()
+    stop = WatchedStop(notifier)
     ready_fd, lifeline = _take_fd(READY), _take_fd(LIFELINE)
 
     def ready() -> None:
+        if lifeline < 0:
+            claim()
         notifier.ready(f"{role} ready")
         if ready_fd >= 0:
             with contextlib.suppress(OSError):
                 os.write(ready_fd, b"1")
 
-    with _stopped_by_signal_or_loss(stop, lifeline, notifier):
+    with claimed(settings.spool.path, role) as claim, _stopped_by_signal_or_loss(stop, lifeline, notifier):
         try:
             module = cast("_RoleModule", importlib.import_module(_MODULES[role]))
             module.run(settings, stop, ready)

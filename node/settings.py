@@ -16,20 +16,16 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
+from node.commitment.settings import CommitmentMode, CommitmentSettings, ReportTo, check_commitment
+from node.credentials import is_credential
 from node.errors import Misconfigured
 from node.identity_settings import IdentitySettings, check_identity
 from node.schema import Between, Text, Where, read
+from node.setting_types import AeTitle, Count, Days, Host, Port, Seconds, Tls
 
 DEFAULT_AE_TITLE = "DEIDNODE"
 
-# PS3.5 Table 6.2-1, AE: no backslash, no control characters, not only spaces; leading and trailing ones don't count
-AeTitle: TypeAlias = Annotated[
-    str, Text(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?", "an AE title: 1 to 16 characters of ASCII, no backslash")
-]
 NameText: TypeAlias = Annotated[str, Text(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits, '_', '-' and '.'")]
-Seconds: TypeAlias = Annotated[float, Between(0.001, 86_400.0)]
-Days: TypeAlias = Annotated[float, Between(0.0, 36_500.0)]
-Count: TypeAlias = Annotated[int, Between(1, 10_000)]
 Bytes: TypeAlias = Annotated[int, Between(0, 1 << 50)]
 
 
@@ -50,15 +46,6 @@ class SpoolSettings:
     path: Path = Path("var/spool")
     min_free_bytes: Bytes = 1 << 30
     keep_finished_days: Days = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files. As a server `ca` makes a client certificate compulsory; as a client it replaces the system's CAs."""
-
-    certificate: Path
-    private_key: Path
-    ca: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +97,11 @@ class WorkSettings:
     ----------
     processes
         0 = one for each CPU
-    time_limit_s, memory_limit_bytes
+    time_limit_s
+        for one instance; of one with several frames: in which a frame must be done
+    time_limit_per_frame_s
+        that each frame which is done adds to the time for the whole instance
+    memory_limit_bytes
         for one instance
     attempts
         how often a worker may die or time out on an instance before it is quarantined
@@ -118,6 +109,7 @@ class WorkSettings:
 
     processes: Annotated[int, Between(0, 1024)] = 0
     time_limit_s: Seconds = 300.0
+    time_limit_per_frame_s: Seconds = 20.0
     memory_limit_bytes: Annotated[int, Between(256 << 20, 1 << 50)] = 4 << 30
     attempts: Annotated[int, Between(1, 100)] = 3
 
@@ -125,6 +117,22 @@ class WorkSettings:
     def process_count(self) -> int:
         """`processes`, with 0 resolved to the CPUs that this process may use."""
         return self.processes or len(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class FacesSettings:
+    """When a series that could show a face is there as a whole, and how long it is known how it was cleaned.
+
+    Attributes
+    ----------
+    quiet_s
+        for which no instance of it has come
+    keep_plans_days
+        after which a late instance is a series of its own
+    """
+
+    quiet_s: Seconds = 20.0
+    keep_plans_days: Days = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +179,17 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who may send: an AE title (``*`` = any) from an address or network (CIDR)."""
+    """Who may send: an AE title (``*`` = any) from an address or network (CIDR).
+
+    Attributes
+    ----------
+    commitment
+        where reports of storage commitment go; None: they are given on the association that asked, or not at all
+    """
 
     ae_title: AeTitle
     address: str
+    commitment: ReportTo | None = None
 
     @property
     def network(self) -> IPv4Network | IPv6Network:
@@ -203,6 +218,8 @@ class Project:
         SOP Classes by keyword or UID, empty for all that the node knows; an instance of another is answered 0124
     peers
         calling AE titles, empty for all that may call; an instance from another is answered 0124 (not authorized)
+    commitment
+        when the node commits itself to the storage of an instance, for senders that ask
     identity
         who patients become
     """
@@ -214,6 +231,7 @@ class Project:
     destinations: tuple[str, ...] = ("archive",)
     accepts: tuple[str, ...] = ()
     peers: tuple[AeTitle, ...] = ()
+    commitment: CommitmentMode = CommitmentMode.NONE
     identity: IdentitySettings = field(default_factory=IdentitySettings)
 
 
@@ -225,16 +243,19 @@ class Destination:
     ----------
     associations
         held open in parallel while there is work
+    commitment
+        whether an instance counts as delivered only once the archive has committed itself to its storage
     tls
         None = not encrypted
     """
 
     name: NameText
     ae_title: AeTitle
-    host: Annotated[str, Text(r"[^\s/]{1,253}", "a host name or an address")]
-    port: Annotated[int, Between(1, 65_535)]
+    host: Host
+    port: Port
     calling_ae_title: AeTitle = DEFAULT_AE_TITLE
     associations: Annotated[int, Between(1, 64)] = 2
+    commitment: bool = False
     tls: Tls | None = None
 
 
@@ -254,7 +275,9 @@ class Settings:
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     receive: ReceiveSettings = field(default_factory=ReceiveSettings)
     work: WorkSettings = field(default_factory=WorkSettings)
+    faces: FacesSettings = field(default_factory=FacesSettings)
     forward: ForwardSettings = field(default_factory=ForwardSettings)
+    commitment: CommitmentSettings = field(default_factory=CommitmentSettings)
     models: ModelsSettings = field(default_factory=ModelsSettings)
     log: LogSettings = field(default_factory=LogSettings)
     peers: tuple[Peer, ...] = _LOOPBACK
@@ -366,8 +389,9 @@ def _check_names(settings: Settings, where: Where) -> None:
                 raise at.wrong(f"no destination is called {name!r}; add [destinations.{name}]")
         _check_permission(project, settings.peers, where.at(f"projects.{number}"))
         check_identity(project.identity, where.at(f"projects.{number}.identity"))
+    check_commitment(settings, where)
     receive = settings.receive
-    if receive.tls and not receive.tls.certificate.is_file():
+    if receive.tls and not is_credential(receive.tls.certificate) and not receive.tls.certificate.is_file():
         raise where.at("receive.tls.certificate").wrong("no such file")
 
 

@@ -7,8 +7,9 @@ from functools import partial
 from typing import Protocol
 
 from deid.elements.file_meta import part10_header
+from node.commitment.originals import Note, Originals
 from node.errors import NoRoom
-from node.jobs import new_job_id
+from node.jobs import JobId, new_job_id
 from node.ledger import Ledger, open_ledger
 from node.log import Event, emit
 from node.settings import DeliveryMode, Project, Settings
@@ -22,20 +23,27 @@ _COPIES_IN_MEMORY = 4  # of an instance in the worker that cleans it
 class Sinks:
     """Opens the sink of each instance by the project it is for; the spool is not touched where all are direct.
 
+    Parameters
+    ----------
+    originals
+        notes which instance of its sender each is, for storage commitment; None where nobody commits
+
     Raises
     ------
     Misconfigured
         if the ledger cannot be used
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, originals: Originals | None = None) -> None:
+        self._originals = originals
         self._spool: Spool | None = None
         self._ledger: Ledger | None = None
         self._relays: list[Relay] = []
         self._open: dict[str, Callable[[Arrival, str, str], Sink]] = {}
         if any(project.delivery is DeliveryMode.SPOOLED for project in settings.projects):
             self._spool = Spool(settings.spool.path, settings.spool.min_free_bytes)
-            self._ledger = open_ledger(settings.spool.path)
+            # a note is made in the commit of the job's row: it takes the same connection
+            self._ledger = originals.ledger if originals else open_ledger(settings.spool.path)
             self._sweep(self._spool)
         for project in settings.projects:
             self._open[project.name] = self._opener(settings, project)
@@ -58,7 +66,8 @@ class Sinks:
 
     def _opener(self, settings: Settings, project: Project) -> Callable[[Arrival, str, str], Sink]:
         if self._spool is not None and self._ledger is not None and project.delivery is DeliveryMode.SPOOLED:
-            return partial(_spool_sink, self._spool, self._ledger, project.name)
+            note = None if self._originals is None else self._originals.note_for(project.name)
+            return partial(_spool_sink, self._spool, self._ledger, project.name, note)
         relay = _direct_relay(settings, project)
         self._relays.append(relay)
         max_bytes = settings.work.memory_limit_bytes // _COPIES_IN_MEMORY
@@ -85,16 +94,24 @@ class Relay(Protocol):
 class SpoolSink:
     """An instance on its way into the spool: what `keep` has returned from survives a power cut.
 
+    Parameters
+    ----------
+    note
+        a note on the job beside its row in the ledger, None if there is none to make
+
     Raises
     ------
     NoRoom
         while the file system has less room than is to be kept free
     """
 
-    def __init__(self, spool: Spool, ledger: Ledger, project: str, header: bytes) -> None:
+    def __init__(
+        self, spool: Spool, ledger: Ledger, project: str, header: bytes, note: Callable[[JobId], None] | None = None
+    ) -> None:
         self._spool = spool
         self._ledger = ledger
         self._project = project
+        self._note = note
         self._job_id = new_job_id()
         self._file = spool.open_incoming(self._job_id)
         self._file.write(header)
@@ -106,7 +123,12 @@ class SpoolSink:
     def keep(self) -> int:
         """Make the file durable, then tell the ledger."""
         size_bytes = self._file.commit()
-        self._ledger.received(self._job_id, self._project, size_bytes)
+        if self._note is None:
+            self._ledger.received(self._job_id, self._project, size_bytes)
+        else:
+            with self._ledger.batch():
+                self._ledger.received(self._job_id, self._project, size_bytes)
+                self._note(self._job_id)
         emit(Event.INSTANCE_RECEIVED, job=self._job_id, size_bytes=size_bytes)
         return Status.SUCCESS
 
@@ -146,7 +168,9 @@ class RelaySink:
         self._data = bytearray()
 
 
-def _spool_sink(spool: Spool, ledger: Ledger, project: str, arrival: Arrival, calling_ae: str, called_ae: str) -> Sink:
+def _spool_sink(
+    spool: Spool, ledger: Ledger, project: str, note: Note | None, arrival: Arrival, calling_ae: str, called_ae: str
+) -> Sink:
     # The meta header keeps who sent it to whom, so that nothing needed to process the file lives in the ledger alone.
     header = part10_header(
         arrival.class_uid,
@@ -155,7 +179,12 @@ def _spool_sink(spool: Spool, ledger: Ledger, project: str, arrival: Arrival, ca
         source_ae=calling_ae,
         receiving_ae=called_ae,
     )
-    return SpoolSink(spool, ledger, project, header)
+    bound = None if note is None else partial(_noted, note, arrival)
+    return SpoolSink(spool, ledger, project, header, bound)
+
+
+def _noted(note: Note, arrival: Arrival, job_id: JobId) -> None:
+    note(job_id, arrival.class_uid, arrival.instance_uid)
 
 
 def _relay_sink(relay: Relay, max_bytes: int, arrival: Arrival, calling_ae: str, called_ae: str) -> Sink:

@@ -3,6 +3,7 @@
     incoming/<job>.dcm      raw, as received (Part 10, written by the receiver)
     outbox/<job>.dcm        clean
     quarantine/<job>.dcm    raw, refused            quarantine/<job>.json   why
+    series/                 how series are to be cleaned: see `node.plans`
 
 A file has this name only once it is complete and on the disk: written as ``<job>.<pid>.part``, fsynced, renamed, and
 the folder fsynced. The writer holds a lock on its part, so a part that nobody locks was left by somebody who died.
@@ -24,6 +25,7 @@ from node.boot import boot_id
 from node.errors import Misconfigured, NoRoom
 from node.jobs import JobId, NodeReason
 from node.part import PART_SUFFIX, PartFile, disk_errors, sweep_part, sync_folder
+from node.plans import SERIES, Plans
 from node.raw import Origin, raw_origin
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Files", "IncomingFile", "Origin", "Record", "Spool", "raw_origin"]
 
 INCOMING, OUTBOX, QUARANTINE = "incoming", "outbox", "quarantine"
-_FOLDERS = (INCOMING, OUTBOX, QUARANTINE)
+_FOLDERS = (INCOMING, OUTBOX, QUARANTINE, SERIES)
 _BOOT_FILE = "outbox.boot"
 
 
@@ -90,6 +92,7 @@ class Spool:
 
     def __init__(self, path: Path, min_free_bytes: int) -> None:
         self.path = path
+        self.plans = Plans(path / SERIES)
         self._min_free_bytes = min_free_bytes
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -25,6 +25,18 @@ HELD = "UPDATE jobs SET state = 'held', waits_for = ? WHERE id = ? AND state = '
 TRY_HELD = """UPDATE jobs SET state = 'received' WHERE id IN
     (SELECT MIN(id) FROM jobs WHERE state = 'held' AND (? = '' OR project = ?) GROUP BY project, waits_for)"""
 MAPPED = "UPDATE jobs SET state = 'received' WHERE state = 'held' AND project = ? AND waits_for = ?"
+# An instance that needs its series waits until all of that is there.
+GATHERED = """UPDATE jobs SET state = 'gathered', series = ?, instance = ?, announced = ?
+    WHERE id = ? AND state = 'cleaning'"""
+SERIES = """SELECT project, series, COUNT(*), COUNT(DISTINCT instance), MAX(announced), MIN(id), MAX(id), MAX(attempts)
+    FROM jobs WHERE state = 'gathered' GROUP BY project, series ORDER BY MIN(id)"""
+OF_SERIES = "SELECT id, instance FROM jobs WHERE state = 'gathered' AND project = ? AND series = ? ORDER BY id"
+# What nobody has looked at yet may be of any series; what is looked at again is of the one that it was found to be of.
+ANY_UNSEEN = f"""SELECT 1 FROM jobs WHERE {OPEN} AND state IN ('received', 'cleaning') AND place = 'incoming'
+    AND project = ? AND (series = ? OR (series = '' AND id < ?)) LIMIT 1"""
+PLANNED = "UPDATE jobs SET state = 'received' WHERE state = 'gathered' AND project = ? AND series = ?"
+PLAN_FAILED = """UPDATE jobs SET attempts = attempts + 1 WHERE state = 'gathered' AND project = ? AND series = ?
+    RETURNING attempts"""
 HELD_BY_PROJECT = "SELECT project, COUNT(*) FROM jobs WHERE state = 'held' GROUP BY project"
 FORGET_FILES = "UPDATE jobs SET place = 'gone' WHERE id = ? AND state = 'sent'"
 FILES_REAPPEARED = "UPDATE jobs SET place = 'incoming' WHERE id = ? AND state = 'sent'"
@@ -81,6 +93,11 @@ QUEUES = """SELECT destination, SUM(state = 'cleaned'), SUM(state = 'sending'), 
 UPGRADES = {
     1: """ALTER TABLE jobs ADD COLUMN waits_for TEXT NOT NULL DEFAULT '';
         CREATE INDEX jobs_held ON jobs (project, waits_for) WHERE state = 'held';
-        PRAGMA user_version = 2;"""
+        PRAGMA user_version = 2;""",
+    2: """ALTER TABLE jobs ADD COLUMN series TEXT NOT NULL DEFAULT '';
+        ALTER TABLE jobs ADD COLUMN instance TEXT NOT NULL DEFAULT '';
+        ALTER TABLE jobs ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
+        CREATE INDEX jobs_gathered ON jobs (project, series, instance, announced, attempts) WHERE state = 'gathered';
+        PRAGMA user_version = 3;""",
 }
 SYNC = "UPDATE totals SET n = n + 1 WHERE name = 'syncs'"

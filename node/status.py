@@ -6,7 +6,7 @@ from enum import Enum, IntEnum
 
 
 class Status(IntEnum):
-    """C-STORE statuses with a name of their own; classes like A7xx are named by their first member."""
+    """Statuses of C-STORE and, in storage commitment, of N-operations; classes like A7xx are named by their first."""
 
     SUCCESS = 0x0000
     """Stored."""
@@ -26,9 +26,13 @@ class Status(IntEnum):
     PROCESSING_FAILURE = 0x0110
     """A general failure of the archive's own doing (a full disk, a locked database): may work later."""
     DUPLICATE_INSTANCE = 0x0111
+    NO_SUCH_INSTANCE = 0x0112
+    NO_SUCH_EVENT_TYPE = 0x0113
     INVALID_ARGUMENT_VALUE = 0x0115
     INVALID_INSTANCE = 0x0117
+    NO_SUCH_SOP_CLASS = 0x0118
     SOP_CLASS_NOT_SUPPORTED = 0x0122
+    NO_SUCH_ACTION = 0x0123
     NOT_AUTHORIZED = 0x0124
     DUPLICATE_INVOCATION = 0x0210
     UNRECOGNIZED_OPERATION = 0x0211

@@ -8,7 +8,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from node.ledger import LEDGER_FILE, open_ledger
+from node.commitment.overview import open_requests, uncommitted_by_destination
+from node.jobs import arrived_at_s
+from node.ledger import ledger_path, open_ledger
 from node.presence import RoleState, look
 from node.quarantine import listed
 from node.spool import Spool
@@ -21,6 +23,27 @@ if TYPE_CHECKING:
     from node.settings import Settings
 
 _GIB = 1 << 30
+_LISTED_SERIES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Gathering:
+    """A series whose instances wait for the rest of it.
+
+    Attributes
+    ----------
+    instances
+        different ones that are there
+    announced
+        how many its sender says that there are; 0 if it doesn't say
+    last_arrived_at_s
+        seconds since 1970
+    """
+
+    project: str
+    instances: int
+    announced: int
+    last_arrived_at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +58,12 @@ class StatusReport:
         instances by state
     held
         instances that wait for the crosswalk of a project
+    gathering
+        series that are only cleaned as a whole, and may not be there yet
+    uncommitted
+        instances by destination that has stored them, and is yet to commit itself to that
+    commitment_requests
+        of senders that are yet to be reported to
     quarantine
         refused instances by reason
     """
@@ -48,7 +77,10 @@ class StatusReport:
     has_spool: bool
     jobs: Mapping[str, int]
     held: Mapping[str, int]
+    gathering: tuple[Gathering, ...]
     destinations: tuple[Queue, ...]
+    uncommitted: Mapping[str, int]
+    commitment_requests: int
     quarantine: Mapping[str, int]
     free_bytes: int
     min_free_bytes: int
@@ -73,7 +105,7 @@ def collect(settings: Settings) -> StatusReport:
     """
     seen = look(settings.spool.path)
     spool = settings.spool.path
-    jobs, held, destinations, has_spool = _from_ledger(spool)
+    jobs, held, gathering, destinations, has_spool = _from_ledger(spool)
     return StatusReport(
         ae_title=settings.ae_title,
         listens_on=f"{settings.receive.address} port {settings.receive.port}",
@@ -84,7 +116,10 @@ def collect(settings: Settings) -> StatusReport:
         has_spool=has_spool,
         jobs=jobs,
         held=held,
+        gathering=gathering,
         destinations=destinations,
+        uncommitted=_uncommitted(spool) if has_spool else {},
+        commitment_requests=open_requests(spool),
         quarantine=_quarantine(settings) if has_spool else {},
         free_bytes=_free_bytes(spool),
         min_free_bytes=settings.spool.min_free_bytes,
@@ -93,16 +128,29 @@ def collect(settings: Settings) -> StatusReport:
 
 def text(report: StatusReport) -> str:
     """Return the report as lines for a person."""
-    return "".join(f"{line}\n" for part in (_node, _jobs, _held, _destinations, _refused) for line in part(report))
+    return "".join(f"{line}\n" for part in _PARTS for line in part(report))
 
 
-def _from_ledger(spool: Path) -> tuple[dict[str, int], dict[str, int], tuple[Queue, ...], bool]:
-    if not (spool / LEDGER_FILE).exists():
-        return {}, {}, (), False
+def _from_ledger(
+    spool: Path,
+) -> tuple[dict[str, int], dict[str, int], tuple[Gathering, ...], tuple[Queue, ...], bool]:
+    if not ledger_path(spool).exists():
+        return {}, {}, (), (), False
     ledger = open_ledger(spool)
     try:
         counts = {state.value: number for state, number in ledger.counts().items()}
-        return counts, ledger.held_by_project(), tuple(ledger.queues()), True
+        gathering = tuple(
+            Gathering(each.project, each.instances, each.announced, arrived_at_s(each.last)) for each in ledger.series()
+        )
+        return counts, ledger.held_by_project(), gathering, tuple(ledger.queues()), True
+    finally:
+        ledger.close()
+
+
+def _uncommitted(spool: Path) -> dict[str, int]:
+    ledger = open_ledger(spool)
+    try:
+        return uncommitted_by_destination(ledger)
     finally:
         ledger.close()
 
@@ -119,7 +167,8 @@ def _free_bytes(path: Path) -> int:
 
 
 def _node(report: StatusReport) -> Iterator[str]:
-    state = f"runs (pid {report.pid})" if report.running else "does not run"
+    process = f" (pid {report.pid})" if report.pid else ""
+    state = f"runs{process}" if report.running else "does not run"
     yield f"{report.ae_title} on {report.listens_on} {state}"
     for role in report.roles:
         line = f"  {role.name:<11} {role.state:<11} for {_duration(time.time() - role.since)}"
@@ -143,18 +192,37 @@ def _held(report: StatusReport) -> Iterator[str]:
         yield f"held: {number} of project {project} wait for its crosswalk to map their patients"
 
 
+def _gathering(report: StatusReport) -> Iterator[str]:
+    for each in report.gathering[:_LISTED_SERIES]:
+        there = f"{each.instances} of {each.announced}" if each.announced else f"{each.instances}"
+        last = _duration(time.time() - each.last_arrived_at_s)
+        yield f"gathered: {there} instances of a series of project {each.project}, the last came {last} ago"
+    if len(report.gathering) > _LISTED_SERIES:
+        yield f"gathered: and {len(report.gathering) - _LISTED_SERIES} more series"
+
+
 def _destinations(report: StatusReport) -> Iterator[str]:
     for queue in report.destinations:
         line = f"to {queue.destination}: {queue.waiting} waiting, {queue.sending} on their way"
         if queue.failing:
             last = "no answer" if queue.failed_status is None else f"status {queue.failed_status:#06x}"
             line += f", {queue.failing} tried before ({last})"
+        if stored := report.uncommitted.get(queue.destination):
+            line += f", {stored} stored there and not yet committed to"
         yield f"{line}, {queue.given_up} given up" if queue.given_up else line
+
+
+def _requests(report: StatusReport) -> Iterator[str]:
+    if report.commitment_requests:
+        yield f"storage commitment: {report.commitment_requests} requests of senders to be reported on"
 
 
 def _refused(report: StatusReport) -> Iterator[str]:
     for reason, number in sorted(report.quarantine.items(), key=lambda item: -item[1]):
         yield f"quarantine: {number} {reason}"
+
+
+_PARTS = (_node, _jobs, _held, _gathering, _destinations, _requests, _refused)
 
 
 def _duration(seconds: float) -> str:

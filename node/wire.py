@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deid.encoding.element import Buffer
-    from node.settings import Tls
+    from node.setting_types import Tls
 
 _RECEIVE_BYTES = 16 * 1024
 

@@ -17,10 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from deid.errors import Reason, Refused
+from node.barrier import Barrier
 from node.cleaning import Failed, clean_job, prepare, prepared
+from node.commitment.originals import index_originals
 from node.errors import Misconfigured, NodeError, NoRoom, Transient
 from node.identities import Source, look_and_say
-from node.jobs import CleanedJob, Job, JobId, NodeReason
+from node.jobs import CleanedJob, GatheredJob, Job, JobId, NodeReason
 from node.ledger import Ledger, open_ledger
 from node.log import Event, Name, emit, emit_error
 from node.pool import WorkerDied, WorkerPool, WorkerRaised, WorkerTimedOut
@@ -37,13 +39,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker", "clean_job", "run"]
 
-Outcome: TypeAlias = "Future[CleanedJob | None]"
+Outcome: TypeAlias = "Future[CleanedJob | GatheredJob | None]"
 Note: TypeAlias = "Callable[[Ledger], None]"
 
 _IN_HAND_PER_PROCESS = 6  # claimed by the half, so that a commit is for several
 _IDLE_POLL_S = 0.05
 _LINGER_S = 0.008  # for more results, so that a commit is for several
 _TIDY_EVERY_S = 0.5
+_LOOK_AT_SERIES_EVERY_S = 0.5
+_REST_AFTER_A_LOOK = 20  # times as long as it took: with very many series it takes its time
 _RECONCILE_EVERY_S = 60.0
 _LOOK_FOR_MAPPINGS_EVERY_S = 1.0
 _TRY_HELD_EVERY_S = 600.0
@@ -90,6 +94,8 @@ def run(settings: Settings, stop: threading.Event, ready: Callable[[], None] = l
             worker.turn()
         emit(Event.STOPPING, in_hand=len(worker.in_hand))
         worker.finish()
+        if worker.barrier.plannings:
+            pool.kill()  # they are made anew
     emit(Event.STOPPED)
 
 
@@ -117,7 +123,10 @@ def _pool(settings: Settings) -> WorkerPool:
     return WorkerPool(
         work.process_count,
         time_limit_s=work.time_limit_s,
+        step_time_limit_s=work.time_limit_per_frame_s,
         memory_limit_bytes=work.memory_limit_bytes,
+        # a clean file holds pieces of its raw one and what was made in memory
+        file_limit_bytes=settings.receive.max_instance_bytes + work.memory_limit_bytes,
         initializer=prepare,
         initargs=(settings,),
     )
@@ -132,6 +141,7 @@ class _Clock:
     reconcile_s: float = 0.0
     look_s: float = 0.0
     try_held_s: float = 0.0
+    series_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -161,10 +171,12 @@ class Worker:
     more: bool = True
     clock: _Clock = field(default_factory=_Clock)
     processes: int = field(init=False)
+    barrier: Barrier = field(init=False)
 
     def __post_init__(self) -> None:
         """Ask once how many processes there are."""
         self.processes = self.settings.work.process_count
+        self.barrier = Barrier(self.settings, self.spool, self.ledger, self.pool)
 
     def begin(self) -> None:
         """Take over from a predecessor, whatever it died of."""
@@ -172,6 +184,7 @@ class Worker:
         if count := self.spool.distrust_outbox():
             emit(Event.OUTBOX_DISTRUSTED, count=count)
         self.reconcile()
+        self.barrier.begin()
 
     def _sweep(self) -> None:
         if parts := self.spool.sweep_parts():
@@ -190,6 +203,8 @@ class Worker:
                 self.reconcile()
             if now_s >= self.clock.look_s:
                 self.look_for_mappings()
+            if now_s >= self.clock.series_s:
+                self.look_at_series()
         except (NoRoom, Transient) as error:
             self._pause(error)
 
@@ -271,6 +286,9 @@ class Worker:
         if cleaned is None:  # somebody moved the raw file away: the other folders will tell who
             self.clock.reconcile_s = 0.0
             return _nothing
+        if isinstance(cleaned, GatheredJob):
+            emit(Event.INSTANCE_GATHERED, job=job.job_id)
+            return self._with_the_others(job, partial(Ledger.gathered, found=cleaned))
         return self._cleaned(job, cleaned)
 
     def _cleaned(self, job: Job, cleaned: CleanedJob) -> Note:
@@ -358,9 +376,19 @@ class Worker:
         if done:
             emit(Event.RECONCILED, **{verdict.value.replace("-", "_"): count for verdict, count in done.items()})
             self.more = True
+        index_originals(self.settings, self.spool, self.ledger)
         before_s = time.time() - self.settings.spool.keep_finished_days * _DAY_S
         if count := self.ledger.prune(before_s):
             emit(Event.JOBS_FORGOTTEN, count=count)
+        self.barrier.prune()
+
+    def look_at_series(self) -> None:
+        """Let those be planned that are there as a whole, and their instances be cleaned."""
+        began_s = time.monotonic()
+        self.clock.series_s = began_s + _LOOK_AT_SERIES_EVERY_S
+        self.more |= self.barrier.look()
+        took_s = time.monotonic() - began_s
+        self.clock.series_s = began_s + max(_LOOK_AT_SERIES_EVERY_S, _REST_AFTER_A_LOOK * took_s)
 
     def look_for_mappings(self) -> None:
         """Try what is held again: of each mapping one, where the crosswalk is another one, and now and then anyway."""

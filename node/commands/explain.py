@@ -61,6 +61,9 @@ def explain(arguments: Namespace) -> int:
 def _text(found: Explanation, context: Context, *, values: bool) -> Iterator[str]:
     yield f"profile {context.profile.name}: {EDITION}"
     yield f"{_name(found.sop_class_uid)}, {_name(found.transfer_syntax)}"
+    if found.needs_series:
+        yield "series needed: it could show a face, so its pixels are cleaned with those of its whole series, by the"
+        yield "node or by deid-node clean FOLDER OUT; what follows is all else"
     yield ""
     cells = [("tag", "VR", "action", "result", "source", "attribute")]
     cells += [_cells(row, values=values) for row in found.rows]
@@ -139,6 +142,7 @@ def _values(found: Explanation, context: Context, *, values: bool) -> object:
         "sop_class_uid": found.sop_class_uid,
         "transfer_syntax": found.transfer_syntax,
         "pixels": None if found.pixels is None else asdict(found.pixels),
+        "needs_series": found.needs_series,
         "elements": [_row_values(row, values=values) for row in found.rows],
     }
 

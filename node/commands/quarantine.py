@@ -12,7 +12,7 @@ from node import quarantine
 from node.commands.exits import Exit, NoSpool
 from node.errors import Misconfigured
 from node.jobs import JobId
-from node.ledger import LEDGER_FILE, open_ledger
+from node.ledger import ledger_path, open_ledger
 from node.settings import load_settings
 from node.spool import Spool
 
@@ -118,7 +118,7 @@ def _chosen(spool: Spool, arguments: Namespace) -> list[JobId]:
 
 def _spool(arguments: Namespace) -> Spool:
     settings = load_settings(arguments.config)
-    if not (settings.spool.path / LEDGER_FILE).exists():
+    if not ledger_path(settings.spool.path).exists():
         raise NoSpool(f"there is no spool {settings.spool.path}: no node has run with this configuration")
     return Spool(settings.spool.path, settings.spool.min_free_bytes)
 

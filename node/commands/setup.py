@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import socket
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,16 @@ from deid.profile import load_profile
 from node import log
 from node.commands.exits import Exit
 from node.commands.network import ask
+from node.commitment.scu import open_to_ask
 from node.crosswalk_file import CrosswalkFile
 from node.errors import Misconfigured, Unreachable
+from node.faces import check_delivery
 from node.identities import open_source
 from node.identity_settings import IdentityMode
+from node.isolation import missing
 from node.key import create_key, load_key
+from node.negotiation import NothingAccepted
+from node.pool import WorkerPool
 from node.presence import look
 from node.settings import ForwardSettings, load_settings, profile_path, shipped_config
 
@@ -29,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from node.settings import Project, Settings
+    from node.settings import Destination, Project, Settings
 
+_PROBE_S = 60.0
 _CHECK_PATIENCE = ForwardSettings(connect_timeout_s=5.0, dimse_timeout_s=10.0)
-_MODE_OF_OTHERS = 0o077
-_NOT_BUILT = frozenset({"faces"})
+_MODE_OF_GROUP, _MODE_OF_OTHERS = 0o070, 0o007
 
 
 def init(arguments: Namespace) -> int:
@@ -93,6 +99,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, str, Exit]]:
     for project in settings.projects:
         yield from _profile_checks(settings, project.name)
         yield from _identity_checks(settings, project)
+    yield "worker processes are isolated", _isolation_trouble(), Exit.FAILED
     yield f"spool {settings.spool.path}", _spool_trouble(settings), Exit.USAGE
     receive = settings.receive
     yield f"port {receive.port} on {receive.address}", _port_trouble(settings), Exit.USAGE
@@ -105,6 +112,8 @@ def _checks(settings: Settings) -> Iterator[tuple[str, str, Exit]]:
         else:
             trouble = "" if answer == 0 else f"{peer} answers the echo with {answer:#06x}"
             yield f"destination {name} ({peer})", trouble, Exit.FAILED
+            if destination.commitment:
+                yield f"storage commitment of destination {name}", _commitment_trouble(destination), Exit.FAILED
 
 
 def _key_trouble(settings: Settings) -> str:
@@ -128,12 +137,10 @@ def _profile_checks(settings: Settings, name: str) -> Iterator[tuple[str, str, E
     trouble = ""
     try:
         Context(profile, Keys.from_secret(bytes(32)), models=settings.models.folder).check(thoroughly=True)
-    except DeidMisconfigured as error:
+        check_delivery(project, profile)
+    except (DeidMisconfigured, Misconfigured) as error:
         trouble = str(error)
-    what = f"project {name}: called {project.called_ae_title}, profile {profile.name}"
-    if missing := sorted(profile.demands & _NOT_BUILT):
-        what += f" (instances that need {', '.join(missing)} cleaned are quarantined: not built yet)"
-    yield what, trouble, Exit.USAGE
+    yield f"project {name}: called {project.called_ae_title}, profile {profile.name}", trouble, Exit.USAGE
 
 
 def _identity_checks(settings: Settings, project: Project) -> Iterator[tuple[str, str, Exit]]:
@@ -156,13 +163,36 @@ def _spool_trouble(settings: Settings) -> str:
     existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         return f"{existing} cannot be written by this user"
-    if path.exists() and path.stat().st_mode & _MODE_OF_OTHERS:
+    if path.exists() and _others_enter(path.stat().st_mode):
         return f"others may look into it; run chmod 700 {path}"
-    stat = os.statvfs(existing)
-    free_bytes = stat.f_bavail * stat.f_frsize
+    room = os.statvfs(existing)
+    free_bytes = room.f_bavail * room.f_frsize
     if free_bytes < settings.spool.min_free_bytes:
         return f"{free_bytes >> 20} MiB are free, [spool] min_free_bytes wants {settings.spool.min_free_bytes >> 20}"
     return ""
+
+
+def _commitment_trouble(destination: Destination) -> str:
+    """Say why a destination cannot be asked to commit itself."""
+    try:
+        open_to_ask(destination, _CHECK_PATIENCE).release()
+    except NothingAccepted:
+        return "it takes no such requests; set commitment = false, or have it switched on there"
+    except (Unreachable, OSError) as error:
+        return str(error)
+    return ""
+
+
+def _others_enter(mode: int) -> bool:
+    """Say whether somebody may look into a folder who is not meant to: a group is where it is shared (node.modes)."""
+    return bool(mode & _MODE_OF_OTHERS or (mode & _MODE_OF_GROUP and not mode & stat.S_ISGID))
+
+
+def _isolation_trouble() -> str:
+    """Say what a worker process would not be kept from on this machine."""
+    with WorkerPool(1, time_limit_s=_PROBE_S) as pool:
+        found = pool.submit(missing).result()
+    return f"the kernel does not keep them from {', '.join(found)}" if found else ""
 
 
 def _port_trouble(settings: Settings) -> str:

@@ -6,13 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from tests import factories
+from tests.benchmarks.pixel_exam import fonts, scenes
 from tests.factories import Study
 from tests.people import PATIENTS
 
 _CT_PER_STUDY = 25
+_TEXT_EVERY = 10
+_SIZE_PX = 512
+_LETTERS_PX, _MARGIN_PX = 18, 6
 
 
 def _study(number: int) -> Study:
@@ -39,11 +44,39 @@ def _mixed(count: int) -> Iterator[Dataset]:
             yield factories.us(study, kind, series=43, frames=40, size=(600, 800))
 
 
-_MAKERS: dict[str, Callable[[int], Iterator[Dataset]]] = {"ct": _ct, "mixed": _mixed}
+def _ocr(count: int) -> Iterator[Dataset]:
+    """CT of 512 by 512, 528 KB each: bodies with the noise that they have, text burned into each tenth."""
+    for number, ds in enumerate(_ct(count)):
+        scene = _body(number)
+        if number % _TEXT_EVERY == _TEXT_EVERY - 1:
+            scene = _with_text(scene, ds)
+        ds.PixelData = scene.frames.astype("<u2").tobytes()
+        yield ds
+
+
+def _body(number: int) -> scenes.Scene:
+    chance = np.random.default_rng(number)
+    while (scene := scenes.ct(chance)).shape != (_SIZE_PX, _SIZE_PX):
+        pass
+    return scene
+
+
+def _with_text(scene: scenes.Scene, ds: Dataset) -> scenes.Scene:
+    """Write four lines into the upper left corner, as a console does."""
+    frames, top = scene.frames.copy(), _MARGIN_PX
+    for text in (f"ID: {ds.PatientID}", f"{ds.PatientBirthDate} {ds.PatientSex}", ds.StudyDate, ds.InstitutionName):
+        letters = fonts.drawn(str(text), fonts.Face(fonts.HERSHEY, "0", _LETTERS_PX)) > 0.5
+        rows, columns = letters.shape
+        frames[0, top : top + rows, _MARGIN_PX : _MARGIN_PX + columns][letters] = (1 << scene.bits) - 1
+        top += rows + _MARGIN_PX
+    return replace(scene, frames=frames)
+
+
+_MAKERS: dict[str, Callable[[int], Iterator[Dataset]]] = {"ct": _ct, "mixed": _mixed, "ocr": _ocr}
 
 
 def write(folder: Path, kind: str, count: int) -> list[Path]:
-    """Write `count` instances of `kind` ("ct" or "mixed") and return their paths, in order of study."""
+    """Write `count` instances of `kind` ("ct", "mixed" or "ocr") and return their paths, in order of study."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, ds in enumerate(_MAKERS[kind](count)):

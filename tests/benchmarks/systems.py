@@ -38,6 +38,9 @@ end
 """
 
 
+PIXEL_CORES = 2
+
+
 @dataclass(frozen=True)
 class System:
     """A running system.
@@ -88,6 +91,31 @@ def deid_node(folder: Path) -> Iterator[System]:
 
 
 @contextlib.contextmanager
+def deid_node_with_pixels(folder: Path) -> Iterator[System]:
+    """Run the node with all of `tcia`, texts read and pixels looked at, by one process for each of two cores."""
+    archive = folder / "archive"
+    work: dict[str, dict[str, object]] = {"work": {"processes": PIXEL_CORES}}
+    with (
+        _on_cores(PIXEL_CORES),
+        storescp(archive, "+B") as (port, _),
+        Node(folder / "node", port, profile="tcia", sections=work) as node,
+    ):
+        yield System(node.port, node.processes, _count(archive))
+        node.wait_idle(60)
+
+
+@contextlib.contextmanager
+def _on_cores(count: int) -> Iterator[None]:
+    """Have this process, and those that it starts meanwhile, run on so many cores; on all if there are no more."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(allowed)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextlib.contextmanager
 def orthanc(folder: Path) -> Iterator[System]:
     """Run Orthanc: a stable study → anonymize → store → delete, as jobs; no plug-ins; fsync by default."""
     archive, script = folder / "archive", folder / "forward.lua"
@@ -135,4 +163,5 @@ def orthanc(folder: Path) -> Iterator[System]:
             process.wait()
 
 
+WITH_PIXELS = "deid-node, tcia"
 SYSTEMS = {"storescp receive only": receive_only, "deid-node": deid_node, "Orthanc": orthanc}

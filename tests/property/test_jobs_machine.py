@@ -7,6 +7,7 @@ system call on nothing that it does has an effect any more, as after `kill -9`.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -25,7 +26,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from deid.deface.plan import FacePlan, Kind
 from deid.elements.file_meta import part10_header
+from deid.faces import plan_series
 from deid.identity import KeyedIdentity, NewIdentity, Subject, unmapped
 from node import cleaning, quarantine
 from node.cleaning import Prepared, prepare
@@ -35,22 +38,30 @@ from node.key import create_key
 from node.ledger import LEDGER_FILE, Ledger
 from node.pool import WorkerDied
 from node.reconcile import Verdict, verdict
-from node.settings import Project, Settings, SpoolSettings, WorkSettings
+from node.settings import FacesSettings, Project, Settings, SpoolSettings, WorkSettings
 from node.spool import Files, Spool
 from node.worker import Worker
 from tests import factories
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from deid.context import Context
+    from deid.instance import Instance
     from deid.keys import Keys
 
 CT = factories.ct(size=8)
 DATA = factories.data_set_bytes(CT)
 LATER_DATA = factories.data_set_bytes(factories.update(factories.ct(size=8), PatientID="LATER-1"))
 HEADER = part10_header(CT.SOPClassUID, CT.SOPInstanceUID, CT.file_meta.TransferSyntaxUID, "MODALITY", "", "DEIDNODE")
+SLICES = [
+    factories.data_set_bytes(factories.update(factories.ct(seed=seed, size=8), PixelSpacing=[10, 10]))
+    for seed in range(3)
+]
+HEADS_HEADER = HEADER.replace(b"DEIDNODE", b"HEADS   ")
+FACES_CODE = b"113102"
 DESTINATIONS = ("one", "two")
-BEFORE_THE_END = (State.RECEIVED, State.CLEANING, State.HELD, State.CLEANED)
+BEFORE_THE_END = (State.RECEIVED, State.CLEANING, State.HELD, State.GATHERED, State.CLEANED)
 FAST_DISK = Path("/dev/shm")  # noqa: S108  if it is there; syncing a real disk is another test's job
 
 # the step dies at the n-th system call or statement, and so may what sets it right at the next start
@@ -162,6 +173,19 @@ class Someday:
         return KeyedIdentity().assign(subject, keys)
 
 
+def plan_of_all(instances: Iterable[Instance], context: Context) -> FacePlan:
+    """Plan so that what comes out depends on which instances there were: two plans of a series would be seen."""
+    seen: set[bytes] = set()
+
+    def passing() -> Iterator[Instance]:
+        for instance in instances:
+            seen.add(hashlib.sha256(instance.data).digest())
+            yield instance
+
+    plan = plan_series(passing(), context)
+    return replace(plan, kind=Kind.SLICEWISE, seed=b"".join(sorted(seen)))
+
+
 class Jobs(RuleBasedStateMachine):
     """Receiver, worker, forwarder, a person at the quarantine, and one who keeps a crosswalk."""
 
@@ -174,8 +198,15 @@ class Jobs(RuleBasedStateMachine):
             key_file=self.path / "key",
             spool=SpoolSettings(self.path / "spool", 1),
             work=WorkSettings(processes=2, attempts=2),
-            projects=(Project("default", destinations=DESTINATIONS),),
+            faces=FacesSettings(quiet_s=0.001),
+            projects=(
+                Project("default", destinations=DESTINATIONS),
+                Project("heads", "HEADS", str(self.path / "own.toml"), destinations=DESTINATIONS),
+            ),
         )
+        (self.path / "own.toml").write_text('text = "rules"\noptions = ["clean_recognizable_visual_features"]\n')
+        self.planning = patch.object(cleaning, "plan_series", plan_of_all)
+        self.planning.start()
         prepare(self.settings)
         self.someday = Someday()
         context = replace(cleaning._prepared["default"].context, identity=self.someday)
@@ -183,6 +214,8 @@ class Jobs(RuleBasedStateMachine):
         self.acknowledged: set[JobId] = set()
         self.discarded: set[JobId] = set()
         self.bad: set[JobId] = set()
+        self.slices: dict[JobId, int] = {}
+        self.slices_sent: dict[int, bytes] = {}
         self.archives: dict[str, dict[JobId, bytes]] = {name: {} for name in DESTINATIONS}
 
     @initialize(good=st.lists(st.booleans(), min_size=1, max_size=3))
@@ -227,15 +260,34 @@ class Jobs(RuleBasedStateMachine):
     @rule(good=st.booleans(), death=deaths)
     def receive(self, good: bool, death: Deaths, data: bytes = DATA) -> None:
         job_id = new_job_id()
-
-        def step() -> None:
-            size_bytes = self.spool.put_incoming(job_id, HEADER, [data if good else data[:-1]])
-            self.ledger.received(job_id, "default", size_bytes)
-
         if not good:
             self.bad.add(job_id)
+        self.arrive(job_id, death, HEADER, data if good else data[:-1], "default")
+
+    def arrive(self, job_id: JobId, death: Deaths, header: bytes, data: bytes, project: str) -> None:
+        def step() -> None:
+            self.ledger.received(job_id, project, self.spool.put_incoming(job_id, header, [data]))
+
         if self.do(step, death):
             self.acknowledged.add(job_id)
+
+    @precondition(lambda self: len(self.spool.incoming_ids()) < 6)
+    @rule(number=st.integers(0, len(SLICES) - 1), death=deaths)
+    def receive_of_a_series(self, number: int, death: Deaths) -> None:
+        job_id = new_job_id()
+        self.slices[job_id] = number
+        self.arrive(job_id, death, HEADS_HEADER, SLICES[number], "heads")
+
+    @precondition(lambda self: self.ledger.series())
+    @rule(dies=st.sampled_from([False, False, True]), death=deaths)
+    def look_at_series(self, dies: bool, death: Deaths) -> None:
+        def step() -> None:
+            self.executor.dies = dies
+            for _ in range(3):  # it is seen, quiet and planned, kept
+                time.sleep(0.002)
+                self.worker.barrier.look()
+
+        self.do(step, death)
 
     @precondition(lambda self: len(self.spool.incoming_ids()) < 4)
     @rule(death=deaths)
@@ -280,6 +332,9 @@ class Jobs(RuleBasedStateMachine):
         else:
             clean = self.spool.outbox_path(job_id).read_bytes()
             assert self.archives[destination].setdefault(job_id, clean) == clean
+            if job_id in self.slices:
+                assert self.slices_sent.setdefault(self.slices[job_id], clean) == clean
+                assert FACES_CODE in clean
             self.ledger.delivered(job_id, destination, status)
 
     @precondition(lambda self: self.ledger.sent() or self.ledger.to_file())
@@ -310,6 +365,8 @@ class Jobs(RuleBasedStateMachine):
     @rule(statuses=st.sampled_from([(), (0,), (0xC000,), (0, 0), (0, 0), (0xC000, 0)]))
     def have_a_good_day(self, statuses: tuple[int, ...]) -> None:
         self.clean(False, NO_DEATH)
+        self.look_at_series(False, NO_DEATH)
+        self.clean(False, NO_DEATH)
         for destination, status in zip(DESTINATIONS, statuses, strict=False):
             self.forward(destination, status, NO_DEATH)
 
@@ -339,19 +396,26 @@ class Jobs(RuleBasedStateMachine):
                 self.all_is_in_order()
                 self.ledger.close()
         finally:
+            self.planning.stop()
             shutil.rmtree(self.path)
 
     def come_to_an_end(self) -> None:
         self.map_the_patient()
         self.ledger.try_held()
-        while self.ledger.pending(1) or any(self.ledger.next_due(each) is not None for each in DESTINATIONS):
+        while (
+            self.ledger.pending(1)
+            or self.ledger.series()
+            or any(self.ledger.next_due(each) is not None for each in DESTINATIONS)
+        ):
             self.clean(False, NO_DEATH)
+            self.look_at_series(False, NO_DEATH)
             for destination in DESTINATIONS:
                 self.forward(destination, 0, NO_DEATH)
         self.tidy(NO_DEATH)
         self.worker.reconcile()
 
     def all_is_in_order(self) -> None:
+        assert not list(self.spool.plans.folder.glob("*.refused"))
         held = {entry.job_id for entry in quarantine.listed(self.spool)}
         for job_id in self.acknowledged - held:
             assert all(job_id in archive for archive in self.archives.values())

@@ -336,8 +336,31 @@ def test_a_path_names_sequences_with_item_numbers() -> None:
 # Refusals and errors
 
 
+FACES = 'text = "rules"\noptions = ["clean_recognizable_visual_features"]\n'
+
+
+def test_what_needs_its_series_says_so_and_all_else(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file.parent / "own.toml").write_text(FACES)
+    assert main(["explain", str(file), "--profile", "own.toml"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[2].startswith("series needed: ")
+    assert any("(0010,0010)" in line and "pseudonym" in line for line in said)
+    assert as_json(capsys, str(file), "--profile", "own.toml")["needs_series"] is True
+
+
+def test_what_cannot_show_a_face_needs_no_series(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "own.toml").write_text(FACES)
+    (place / "us.dcm").write_bytes(to_bytes(us(STUDY, 0)))
+    assert main(["explain", "us.dcm", "--profile", "own.toml"]) == 0
+    assert "series needed" not in capsys.readouterr().out
+    assert as_json(capsys, "us.dcm", "--profile", "own.toml")["needs_series"] is False
+
+
 def test_a_refused_instance_says_the_reason_and_where(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (file.parent / "own.toml").write_text('options = ["clean_recognizable_visual_features"]\n')
+    (file.parent / "own.toml").write_text(FACES)
+    ds = ct(STUDY, 0)
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.13.1.1"  # X-Ray 3D Angiographic
+    file.write_bytes(to_bytes(ds))
     assert main(["explain", str(file), "--profile", "own.toml"]) == 1
     captured = capsys.readouterr()
     said = captured.out.splitlines()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 import sys
 import threading
@@ -114,12 +115,32 @@ def test_no_question_about_held_jobs_reads_the_others(ledger: Ledger, statement:
     assert not any("SCAN" in step and "INDEX" not in step for *_, step in plan), plan
 
 
-def test_a_ledger_of_the_first_version_is_upgraded(tmp_path: Path) -> None:
-    schema = (Path(statements.__file__).parent / "ledger.sql").read_text("utf-8").replace("version = 2", "version = 1")
-    lines = [line for line in schema.splitlines() if "waits_for" not in line]
-    old = "\n".join(line.replace("DEFAULT 0,", "DEFAULT 0") if "clean_bytes" in line else line for line in lines)
+def old_schema(version: int) -> str:
+    """Return the tables as that version of the ledger had them: without the columns and indexes of later ones."""
+    added = {2: ("waits_for", "jobs_held"), 3: ("series ", "instance ", "announced ", "jobs_gathered")}
+    later = [word for number, words in added.items() if number > version for word in words]
+    schema = (Path(statements.__file__).parent / "ledger.sql").read_text("utf-8")
+    kept = "\n".join(line for line in schema.splitlines() if not any(word in line for word in later))
+    kept = re.sub(r",([ ]*(?:--[^\n]*)?\n\) WITHOUT ROWID)", r"\1", kept)
+    return re.sub(r"user_version = \d+", f"user_version = {version}", kept)
+
+
+def described(ledger: Ledger) -> tuple[set[object], set[object]]:
+    """Return the columns of all tables, and the indexes."""
+    tables = [name for (name,) in ledger._run("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    columns = {(table, *row[1:]) for table in tables for row in ledger._run(f"PRAGMA table_info({table})")}
+    indexes = set(
+        ledger._run(
+            "SELECT name, replace(replace(sql, char(10), ''), ' ', '') FROM sqlite_master WHERE type = 'index'"
+        ).fetchall()
+    )
+    return columns, indexes
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_ledger_of_an_earlier_version_is_upgraded(tmp_path: Path, version: int) -> None:
     connection = sqlite3.connect(tmp_path / LEDGER_FILE)
-    connection.executescript(old)
+    connection.executescript(old_schema(version))
     insert = "INSERT INTO jobs (id, project, state, place, size_bytes) VALUES (?, 'p', 'received', 'incoming', 1)"
     connection.execute(insert, (new_job_id(),))
     connection.commit()
@@ -129,7 +150,11 @@ def test_a_ledger_of_the_first_version_is_upgraded(tmp_path: Path) -> None:
     ledger.cleaning([job.job_id])
     ledger.held(job.job_id, "a")
     assert state(ledger, job.job_id) is State.HELD
+    (tmp_path / "new").mkdir()
+    new = open_ledger(tmp_path / "new")
+    assert described(ledger) == described(new)
     ledger.close()
+    new.close()
 
 
 @pytest.fixture

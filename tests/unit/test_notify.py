@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from node.notify import Notifier, without_manager
+from node.notify import Notifier, WatchedStop, without_manager
 
 
 @pytest.fixture
@@ -73,3 +75,43 @@ def test_the_watchdog_is_fed_twice_as_often_as_asked(environment: dict[str, str]
 def test_children_do_not_inherit_the_way_to_the_manager() -> None:
     environment = {"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": "1", "WATCHDOG_PID": "2", "PATH": "/bin"}
     assert without_manager(environment) == {"PATH": "/bin"}
+
+
+def test_a_role_that_asks_whether_to_stop_is_heard_to_live(manager: socket.socket) -> None:
+    stop = WatchedStop(Notifier(manager.getsockname(), watchdog_interval_s=0.05))
+    assert not stop.is_set()
+    assert not stop.wait(0.2)
+    heard = 0
+    manager.settimeout(0.2)
+    with contextlib.suppress(TimeoutError):
+        while manager.recv(1024) == b"WATCHDOG=1":
+            heard += 1
+    assert heard >= 3
+    stop.set()
+    assert stop.wait()
+    assert stop.is_set()
+
+
+def test_a_role_that_hangs_is_not_heard(manager: socket.socket) -> None:
+    WatchedStop(Notifier(manager.getsockname(), watchdog_interval_s=0.05))
+    manager.settimeout(0.3)
+    with pytest.raises(TimeoutError):
+        manager.recv(1024)
+
+
+def test_a_wait_without_end_still_is_heard_and_ends_when_told(manager: socket.socket) -> None:
+    stop = WatchedStop(Notifier(manager.getsockname(), watchdog_interval_s=0.05))
+    waiting = threading.Thread(target=stop.wait)
+    waiting.start()
+    assert [manager.recv(1024) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+    stop.set()
+    waiting.join(5)
+    assert not waiting.is_alive()
+
+
+def test_without_a_watchdog_nothing_is_said(manager: socket.socket) -> None:
+    stop = WatchedStop(Notifier(manager.getsockname()))
+    assert not stop.wait(0.05)
+    manager.settimeout(0.1)
+    with pytest.raises(TimeoutError):
+        manager.recv(1024)

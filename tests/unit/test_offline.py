@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
+from deid.engine import deidentify
+from deid.errors import SeriesNeeded
+from deid.faces import plan_series
+from deid.instance import Instance
 from node.cli import main
-from node.offline import Fate, Recipe, _name, clean_all, plan
+from node.offline import Fate, Recipe, _name, clean_all, clean_file, plan
 from node.settings import shipped_config
-from tests.factories import STUDY, Study, ct, mr, to_bytes
+from tests.factories import STUDY, Study, ct, mr, to_bytes, us
+from tests.heads import Head, Scan, files
 from tests.people import PATIENTS
 
 SOMEBODY = "Brackenridge"
@@ -201,3 +207,88 @@ def test_a_file_that_cannot_be_read_is_listed_and_costs_no_other(archive: Path, 
 )
 def test_no_value_can_lead_out_of_the_folder(text: str, name: str) -> None:
     assert _name(text) == name
+
+
+# Series that are only cleaned as a whole
+
+FACES = 'text = "rules"\noptions = ["clean_recognizable_visual_features"]\n'
+SCAN = Scan(shape=(30, 48, 48), step_mm=(8.0, 5.3, 5.3))
+
+
+@pytest.fixture(scope="module")
+def head() -> list[bytes]:
+    return files(Head.of(5), SCAN, seed=5)
+
+
+@pytest.fixture
+def heads(place: Path, head: list[bytes]) -> Path:
+    """A head, somebody else's report, and the profile that takes faces."""
+    (place / "own.toml").write_text(FACES)
+    folder = place / "in"
+    folder.mkdir()
+    for number, file in enumerate(head):
+        (folder / f"{number:02d}.dcm").write_bytes(file)
+    (folder / "us.dcm").write_bytes(to_bytes(us(STUDY, 0)))
+    return folder
+
+
+def clean_faces(source: Path, target: Path, *more: str) -> int:
+    return main(["clean", str(source), str(target), "--profile", "own.toml", "--jobs", "2", *more])
+
+
+def by_uid(target: Path) -> dict[str, bytes]:
+    return {path.stem: bytes(Instance.from_part10(path.read_bytes()).data) for path in target.rglob("*.dcm")}
+
+
+def test_a_head_is_cleaned_by_the_plan_of_its_series(heads: Path, place: Path, head: list[bytes]) -> None:
+    assert clean_faces(heads, place / "out") == 0
+    context = Recipe(place / "own.toml", place / "var" / "key").context()
+    instances = [Instance.from_part10(file) for file in head]
+    plan = plan_series(instances, context)
+    assert plan.kind == "deface"
+    expected = [deidentify(instance, context, plan).clean for instance in instances]
+    found = by_uid(place / "out")
+    assert len(found) == len(head) + 1
+    for each in expected:
+        assert found[each.sop_instance_uid] == b"".join(each.chunks)
+    untouched = {pydicom.dcmread(BytesIO(file)).PixelData for file in head}
+    left = [pydicom.dcmread(path).PixelData in untouched for path in (place / "out").rglob("*.dcm")]
+    assert sum(left) < len(head) * 0.8
+
+
+def test_a_second_run_on_heads_changes_nothing(heads: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean_faces(heads, place / "out")
+    before = written(place / "out")
+    assert clean_faces(heads, place / "out") == 0
+    assert written(place / "out") == before
+    assert "31 already there" in capsys.readouterr().out
+
+
+def test_a_copy_in_the_folder_is_no_second_slice(
+    heads: Path, place: Path, head: list[bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (heads / "copy.dcm").write_bytes(head[3])
+    assert clean_faces(heads, place / "out") == 0
+    assert capsys.readouterr().out.startswith("31 cleaned, 1 already there")
+
+
+def test_a_series_with_a_gap_is_refused_as_a_whole_and_the_others_are_cleaned(
+    heads: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in sorted(heads.glob("[0-9]*.dcm"), key=lambda path: float(pydicom.dcmread(path).SliceLocation))[12:17]:
+        path.unlink()
+    assert clean_faces(heads, place / "out") == 1
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert last.startswith("1 cleaned, 25 refused")
+    assert len([line for line in lines if line.startswith("refused\tface-series-unfit: ")]) == 25
+    assert len(by_uid(place / "out")) == 1
+    assert not [path for path in (place / "out").iterdir() if path.name.startswith(".")]
+
+
+def test_what_needs_a_plan_is_never_cleaned_without_one(place: Path, head: list[bytes]) -> None:
+    (place / "own.toml").write_text(FACES)
+    (place / "slice").write_bytes(head[0])
+    recipe = Recipe(place / "own.toml", place / "var" / "key")
+    with pytest.raises(SeriesNeeded):
+        clean_file(place / "slice", place / "part", recipe)
+    assert not (place / "part").exists()

@@ -16,6 +16,7 @@ import pytest
 
 from deid.errors import Reason, Refused
 from node.pool import WorkerDied, WorkerPool, WorkerRaised, WorkerTimedOut
+from node.pool_child import progressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,14 @@ def own_pid() -> int:
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds
+
+
+def go_on(steps: int, pause_s: float, then_s: float = 0.0) -> int:
+    for _ in range(steps):
+        time.sleep(pause_s)
+        progressed()
+    time.sleep(then_s)
+    return steps
 
 
 def kill_yourself() -> None:
@@ -129,6 +138,30 @@ def test_a_task_that_takes_too_long_is_killed_and_the_next_one_runs() -> None:
         assert time.monotonic() - started < 20
         assert pool.submit(own_pid).result() != before
         assert not psutil.pid_exists(before)
+
+
+def test_a_task_that_makes_progress_may_take_longer_than_the_limit() -> None:
+    with WorkerPool(1, time_limit_s=1.5, step_time_limit_s=10) as pool:
+        assert pool.submit(go_on, 10, 0.4).result() == 10
+        assert pool.submit(go_on, 3, 0.0, 0.3).result() == 3
+
+
+def test_a_task_that_hangs_after_some_progress_is_killed_as_any_other() -> None:
+    with WorkerPool(1, time_limit_s=1.5, step_time_limit_s=3600) as pool:
+        started = time.monotonic()
+        assert isinstance(pool.submit(go_on, 4, 0.3, 600.0).exception(), WorkerTimedOut)
+        assert 2.0 < time.monotonic() - started < 20
+
+
+def test_steps_that_are_too_slow_on_the_whole_end_a_task() -> None:
+    with WorkerPool(1, time_limit_s=1.5, step_time_limit_s=0.01) as pool:
+        started = time.monotonic()
+        assert isinstance(pool.submit(go_on, 1000, 0.3).exception(), WorkerTimedOut)
+        assert time.monotonic() - started < 20
+
+
+def test_progress_beyond_a_pool_is_told_to_nobody() -> None:
+    assert go_on(2, 0.0) == 2
 
 
 def test_processes_are_started_as_they_are_needed_and_reused() -> None:

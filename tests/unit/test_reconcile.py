@@ -49,6 +49,11 @@ def run(spool: Spool, ledger: Ledger) -> dict[Verdict, int]:
         (job(State.RECEIVED), Files(incoming=True), Verdict.KEEP),
         (job(State.HELD), Files(incoming=True), Verdict.KEEP),
         (job(State.HELD), Files(), Verdict.MISSING),
+        (job(State.GATHERED), Files(incoming=True), Verdict.KEEP),
+        (job(State.GATHERED), Files(), Verdict.MISSING),
+        # … while it refused a series: the first reasons written, a raw file moved
+        (job(State.GATHERED), Files(incoming=True, record=True), Verdict.DROP_RECORD),
+        (job(State.GATHERED), Files(quarantine=True, record=True), Verdict.QUARANTINED),
         (job(State.CLEANED), Files(incoming=True, outbox=True), Verdict.KEEP),
         (job(State.SENT), Files(incoming=True, outbox=True), Verdict.KEEP),
         (job(State.SENT, Place.GONE), Files(), Verdict.KEEP),

@@ -27,7 +27,8 @@ def test_the_commented_example_is_the_built_in_defaults(monkeypatch: pytest.Monk
 
 def test_the_commented_example_shows_every_key() -> None:
     text = CONFIG.read_text("utf-8")
-    for table in (Settings(), Settings().spool, Settings().receive, Settings().work, Settings().forward):
+    plain = Settings()
+    for table in (plain, plain.spool, plain.receive, plain.work, plain.faces, plain.forward):
         for key in set(type(table).__slots__) - {"config_path"}:
             assert key in text
 
@@ -124,6 +125,7 @@ def test_settings_travel_to_worker_processes(config: Path) -> None:
         ("[receive]\nport = true", ["receive.port", "whole number"]),
         ("[receive]\nport = 70000", ["receive.port", "0 to 65535"]),
         ("[work]\ntime_limit_s = 0", ["work.time_limit_s"]),
+        ("[work]\ntime_limit_per_frame_s = -1", ["work.time_limit_per_frame_s"]),
         ("[log]\nlevel = 'loud'", ["log.level", "'debug'"]),
         ("ae_title = 'SEVENTEEN LETTERS'", ["ae_title", "1 to 16"]),
         ("ae_title = 'A\\\\B'", ["ae_title", "backslash"]),

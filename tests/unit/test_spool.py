@@ -368,3 +368,15 @@ def test_without_a_name_for_the_start_of_the_machine_clean_files_are_synced(
     spool.put_outbox(job_id, [b"clean"])
 
     assert len(synced) == 2
+
+
+@pytest.mark.parametrize("most", [1, 7, 100_000])
+def test_what_the_system_writes_in_parts_is_written_whole(
+    spool: Spool, job_id: JobId, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    write, writev = os.write, os.writev
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, data[:most]))
+    monkeypatch.setattr(os, "writev", lambda fd, buffers: writev(fd, [b"".join(buffers)[:most]]))
+    chunks = [b"", b"first", memoryview(b"second!"), b"", memoryview(bytes(range(200)))]
+    spool.put_outbox(job_id, chunks)
+    assert spool.outbox_path(job_id).read_bytes() == b"".join(chunks)
