@@ -86,6 +86,7 @@ def test_an_instance_goes_from_a_modality_to_the_archive_without_the_name(
         assert status(node)["jobs"] == {
             "received": 0,
             "cleaning": 0,
+            "gathered": 0,
             "held": 0,
             "cleaned": 0,
             "sending": 0,

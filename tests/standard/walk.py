@@ -14,7 +14,7 @@ from pydicom import Dataset, dcmread
 
 from deid.context import Context
 from deid.engine import Instance, deidentify
-from deid.errors import Reason, Refused
+from deid.errors import Reason, Refused, SeriesNeeded
 from deid.keys import Keys
 from deid.profile import Profile, load_profile
 from tests.standard import material, table
@@ -203,6 +203,9 @@ def _run(
     tally.runs += 1
     try:
         clean = deidentify(Instance(_EXPLICIT_VR_LITTLE_ENDIAN, data), Context(profile, _KEYS)).clean
+    except SeriesNeeded:  # one instance alone has no plan
+        tally.refused[profile.name] += 1
+        return
     except Refused as refusal:
         if refusal.reason is Reason.STEP_UNAVAILABLE and profile.demands:
             tally.refused[profile.name] += 1
