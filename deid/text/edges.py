@@ -37,6 +37,14 @@ _CUES = frozenset(
     am v d le el il em z w den on of von du desde de fran från fra lmp edd born until before after
     """.split()  # noqa: SIM905  a table
 )
+_APART = re.compile(r"[ \t]+[-\u2013\u2014|][ \t]+")
+_ADDRESS = re.compile(r"\d{1,5}[A-Za-z]?[ \t]+[^\W\d_]")
+_STREETS = frozenset(
+    """
+    street avenue road lane close court drive crescent way place terrace square boulevard row gardens mews grove circle
+    parkway st ave rd ln ct dr cres ter sq blvd gdns pkwy
+    """.split()  # noqa: SIM905  a table
+)
 _LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
 _BEFORE_CHARS = 16
@@ -54,6 +62,10 @@ def trimmed(text: str, span: Span) -> Span | None:
         start += 1
     label = _LABEL_AT_START.match(text, start, end) if span.kind in _LABELLED else None
     start = label.end() if label else start
+    if span.kind is not SpanKind.NAME:
+        start, end = _on_its_side(text, start, end)
+    if span.kind is SpanKind.PLACE and _ADDRESS.match(text, start, end):
+        end = _end_of_address(text, start, end)
     possessive = _POSSESSIVE.search(text, start, end)
     end = possessive.start() if possessive else end
     while start < end and not text[end - 1].isalnum() and not _closes(text, start, end):
@@ -61,6 +73,28 @@ def trimmed(text: str, span: Span) -> Span | None:
             break
         end -= 1
     return _of_kind(text, replace(span, start=start, end=end)) if start < end else None
+
+
+def _on_its_side(text: str, start: int, end: int) -> tuple[int, int]:
+    """Take away what stands on the other side of a dash between blanks, if it is clinical or common words alone."""
+    while (apart := _APART.search(text, start, end)) and _are_words(text, start, apart.start()):
+        start = apart.end()
+    while (parts := list(_APART.finditer(text, start, end))) and _are_words(text, parts[-1].end(), end):
+        end = parts[-1].start()
+    return start, end
+
+
+def _are_words(text: str, start: int, end: int) -> bool:
+    words = _WORD.findall(text, start, end)
+    return bool(words) and all(word.isalpha() and (is_vocabulary(word) or is_common(word)) for word in words)
+
+
+def _end_of_address(text: str, start: int, end: int) -> int:
+    """Return where the name of a street ends that clinical words follow: ``12 Mill Lane KIDNEY``."""
+    words = list(_WORD.finditer(text, start, end))
+    last = max((at for at, word in enumerate(words) if word.group().casefold() in _STREETS), default=len(words) - 1)
+    after = words[last + 1 :]
+    return words[last].end() if after and _are_words(text, after[0].start(), end) else end
 
 
 def _of_kind(text: str, span: Span) -> Span | None:

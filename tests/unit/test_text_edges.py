@@ -29,6 +29,13 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.DATE, "den 3 maj", "den 3 maj", "3 maj"),
         (SpanKind.PLACE, "S:t Eriks gata 5", "S:t Eriks gata 5", "S:t Eriks gata 5"),
         (SpanKind.AGE, "93 years", "93 years", "93"),
+        (SpanKind.ID, "COR ROUTINE lung - 6892027", "lung - 6892027", "6892027"),
+        (SpanKind.ID, "4036547/64 - catheter in place", "4036547/64 - catheter", "4036547/64"),
+        (SpanKind.ID, "123 - 456 - 7890", "123 - 456 - 7890", "123 - 456 - 7890"),
+        (SpanKind.ID, "AB - 456 - 7890", "AB - 456 - 7890", "AB - 456 - 7890"),
+        (SpanKind.NAME, "Lane - Page", "Lane - Page", "Lane - Page"),
+        (SpanKind.PLACE, "4309 Candlewick Street KIDNEY T1", "4309 Candlewick Street KIDNEY", "4309 Candlewick Street"),
+        (SpanKind.PLACE, "12 Heart Lane, Overbury", "12 Heart Lane, Overbury", "12 Heart Lane, Overbury"),
     ],
 )
 def test_a_span_loses_what_only_stands_beside_it(kind: SpanKind, text: str, part: str, left: str) -> None:

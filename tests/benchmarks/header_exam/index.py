@@ -13,6 +13,8 @@ from pydicom.dataset import Dataset
 
 config.settings.reading_validation_mode = config.IGNORE
 config.settings.writing_validation_mode = config.IGNORE
+# In implicit VR pydicom's dictionary and the vendor may think differently of a private element's VR.
+config.convert_wrong_length_to_UN = True
 
 # What is too big to be printed
 _NOT_PRINTED = frozenset({"Pixel Data", "Overlay Data", "File Meta Information Version"})
@@ -71,6 +73,8 @@ def index(file: bytes) -> Indexed:
 
 
 def _print(element: DataElement) -> str:
+    if element.VR == "UN" and isinstance(element.value, bytes):  # as the same text under its own VR
+        return element.value.decode("latin-1").strip("\0 ")
     return "" if element.value is None else str(element.value).strip()
 
 
