@@ -44,6 +44,10 @@ class Anatomy:
         where (of `FRONT`) the ears end: the face lies before
     middle
         of the head, in cells
+    scale
+        how large the skull is, of an adult's
+    blurred_mm
+        how far its surface is smeared, where that is more than a slice of CT or MR does
     """
 
     grid: Grid
@@ -57,6 +61,8 @@ class Anatomy:
     chin: int
     ears: int
     middle: tuple[int, int, int]
+    scale: float = 1.0
+    blurred_mm: float = 0.0
 
     def cells(self, length_mm: float) -> int:
         """Return how many cells a length is."""
@@ -95,3 +101,41 @@ def air_around(tissue: Mask, seen: Mask, step_mm: float) -> Mask:
         ends[0] = ends[-1] = True
     border |= dilate(~seen, 1)
     return joined_to(border & free, free)
+
+
+def front_of(outside: Mask, seen: Mask, middle: int, beside: int) -> Vector:
+    """Return (levels,): how far to the front a head reaches in its middle, at each level; -1 where there is none.
+
+    Parameters
+    ----------
+    outside, seen
+        as those of `Anatomy`
+    middle
+        (of `LEFT`) of the head
+    beside
+        how many cells to each side of it are looked at
+    """
+    solid = (~outside & seen)[:, :, max(middle - beside, 0) : middle + beside + 1]
+    last = solid.shape[FRONT] - 1
+    height = np.where(solid.any(axis=FRONT), last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), -1)
+    return np.asarray(np.median(height, axis=1), np.float64)
+
+
+def lowest_before_neck(front: Vector, brow: int, longest: int, recedes: int) -> int:
+    """Return the lowest level at which the front of a head isn't that of its neck.
+
+    Parameters
+    ----------
+    front
+        of `front_of`
+    brow, longest
+        between which levels the face is
+    recedes
+        by how many cells the neck lies behind the middle of the face
+    """
+    face = front[(brow + longest) // 2 : brow]
+    face = face[face >= 0]
+    if not len(face):
+        return longest
+    levels = np.flatnonzero(front[longest:brow] >= np.median(face) - recedes)
+    return longest + int(levels[0]) if len(levels) else longest

@@ -1,18 +1,32 @@
-"""What is left of a face: the surface of the result beside the surface that was there."""
+"""What is left of a face: the surface of the result beside the surface that was there.
+
+What anyone would see who looks for the face: from the front and both sides, at several levels, in the values as they
+are and in smoothed ones (noise that was filled in averages out). The level that shows most counts, and so does the
+place that does. Where the face ends below is found here anew, so that a chin that was overlooked isn't again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from deid.deface.anatomy import FRONT, UP, Anatomy
-from deid.deface.face import zone_of
-from deid.deface.morphology import Mask, dilate, joined_to, squared_distance
-from deid.deface.rules import Mode
+from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, front_of
+from deid.deface.fill import drawn_cells
+from deid.deface.morphology import Mask, dilate, squared_distance
 
 NEAR_MM = 3.0
 _AWAY_FROM_EDGE_MM = 4.0
+_LEVELS_OF_CT = (-500.0, -300.0, -100.0)
+_FACTORS_OF_OTHERS = (0.25, 0.4)
+_THINGS_MM = 20.0
+_PLACE_MM, _FEWEST_OF_PLACE = 24.0, 40
+_MIDFACE_MM, _LOWEST_MM = (40.0, 80.0), 145.0
+_JAW_BEHIND_SKIN_MM, _JAW_BEFORE_EARS_MM, _JAW_BESIDE_MM = 26.0, 20.0, 28.0
+_LEAST_JAW_MM2, _LARGEST_GAP_MM = 80.0, 32.0
+_PROFILE_BESIDE_MM, _BEHIND_MIDFACE_MM, _LARGEST_DENT_MM = 12.0, 24.0, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +38,17 @@ class Left:
     surface
         cells of the face's surface before
     near
-        of these, how many have surface within 3 mm after
+        of these, how many have surface within 3 mm after, or are what they were
     protected
         cells inside the skull that are touched
+    worst
+        share that is left at the place that shows most
     """
 
     surface: int
     near: int
     protected: int
+    worst: float = 0.0
 
     @property
     def share(self) -> float:
@@ -39,7 +56,7 @@ class Left:
         return self.near / self.surface if self.surface else 0.0
 
 
-def left_of(head: Anatomy, touched: Mask, mode: Mode) -> Left:
+def left_of(head: Anatomy, touched: Mask, palette: NDArray[np.float32], *, is_ct: bool) -> Left:
     """Measure what is left of a face once the cells are touched.
 
     Parameters
@@ -48,30 +65,102 @@ def left_of(head: Anatomy, touched: Mask, mode: Mode) -> Left:
         as it was
     touched
         (cells of the grid) what is changed
-    mode
-        into what
+    palette
+        values that are put there, as of `deid.deface.fill`
+    is_ct
+        whether they are Hounsfield numbers
     """
-    zone = zone_of(head)
     edge = head.cells(_AWAY_FROM_EDGE_MM)
-    inner = np.zeros_like(zone)
-    inner[head.chin + edge : head.brow - edge, head.ears + edge :] = True
-    inner &= ~dilate(~head.seen, edge)
-    before = surface_of(head.tissue & head.seen, head.seen) & inner & dilate(head.outside & ~head.tissue, 1)
-    kept = head.tissue & head.seen & ~touched
-    after = surface_of(kept | touched if mode is Mode.DROWN else kept, head.seen)
-    reach = NEAR_MM / head.grid.step_mm
-    near = before & (squared_distance(after, int(reach) + 1) <= reach * reach)
-    return Left(int(before.sum()), int(near.sum()), int((touched & head.protected).sum()))
+    lowest = max(min(face_end(head), head.chin + edge), 0)
+    part = slice(lowest, max(head.brow, lowest + 1)), slice(head.ears, None)
+    seen, outside, tissue = (each[part] for each in (head.seen, head.outside, head.tissue))
+    things = dilate(~outside & seen, head.cells(_THINGS_MM))
+    inner = ~dilate(~seen, edge)
+    inner[:, :edge] = inner[max(head.brow - edge - lowest, 0) :] = False
+    before = seen_surface(tissue & seen & things) & inner & dilate(outside & ~tissue, 1)
+    values = head.values[part].copy()
+    changed = touched[part]
+    values[changed] = drawn_cells(palette, int(changed.sum()))
+    soft = head.values[part][tissue & seen & ~head.bone[part]]
+    usual = float(np.median(soft)) if len(soft) else 0.0
+    levels = _LEVELS_OF_CT if is_ct else tuple(usual * factor for factor in _FACTORS_OF_OTHERS)
+    found, reach = Left(int(before.sum()), 0, int((touched & head.protected).sum())), NEAR_MM / head.grid.step_mm
+    kept = before & ~changed
+    for solid in _looks(values, seen, levels):
+        near = kept | (before & (squared_distance(seen_surface(solid), int(reach) + 1) <= reach * reach))
+        share = int(near.sum()), _worst_place(before, near, head.cells(_PLACE_MM))
+        found = Left(found.surface, max(found.near, share[0]), found.protected, max(found.worst, share[1]))
+    return found
 
 
-def surface_of(solid: Mask, seen: Mask) -> Mask:
-    """Return the cells of a solid that can be seen from outside, where the field of view doesn't end."""
-    border = np.zeros_like(solid)
-    for axis in range(solid.ndim):
-        ends = np.moveaxis(border, axis, 0)
-        ends[0] = ends[-1] = True
-    air = joined_to((border | ~seen) & ~solid, ~solid) & seen
-    return solid & dilate(air, 1)
+def _looks(values: NDArray[np.float32], seen: Mask, levels: tuple[float, ...]) -> Iterator[Mask]:
+    """Yield what is solid at each level, without and with smoothing."""
+    smooth = values
+    for axis in range(values.ndim):
+        padded = np.pad(smooth, [(1, 1) if each == axis else (0, 0) for each in range(values.ndim)], mode="edge")
+        lanes = np.moveaxis(padded, axis, 0)
+        smooth = np.moveaxis((lanes[:-2] + 2 * lanes[1:-1] + lanes[2:]) / np.float32(4), 0, axis)
+    for level in levels:
+        yield (values >= level) & seen
+        yield (smooth >= level) & seen
 
 
-assert (UP, FRONT) == (0, 1)  # noqa: S101  what the zone is cut by
+def seen_surface(solid: Mask) -> Mask:
+    """Return the cells of a solid that are seen from the front or from a side."""
+    found = np.zeros_like(solid)
+    for axis, is_first in ((FRONT, False), (LEFT, True), (LEFT, False)):
+        lanes = np.moveaxis(solid if is_first else np.flip(solid, axis), axis, 0)
+        first = lanes & (np.cumsum(lanes, axis=0, dtype=np.uint8 if len(lanes) < 256 else np.int32) == 1)
+        hit = np.moveaxis(first, 0, axis)
+        found |= hit if is_first else np.flip(hit, axis)
+    return found
+
+
+def _worst_place(before: Mask, near: Mask, size: int) -> float:
+    """Return the largest share of any place that has a surface worth the name."""
+    where = np.argwhere(before) // size
+    if not len(where):
+        return 0.0
+    counts = where.max(axis=0) + 1
+    place = np.ravel_multi_index(tuple(where.T), tuple(counts))
+    all_cells = np.bincount(place)
+    left = np.bincount(place, weights=near[before])
+    large = all_cells >= _FEWEST_OF_PLACE
+    return float((left[large] / all_cells[large]).max()) if large.any() else 0.0
+
+
+def face_end(head: Anatomy) -> int:
+    """Return the level where the face ends below: with teeth and jaw right behind the skin, or with the chin."""
+    step, scale = head.grid.step_mm, head.scale
+    lowest = max(head.brow - round(_LOWEST_MM * scale / step), 0)
+    middle = head.middle[LEFT]
+    skin = front_of(head.outside, head.seen, middle, head.cells(_PROFILE_BESIDE_MM))
+    high, low = (max(head.brow - round(mm * scale / step), 0) for mm in _MIDFACE_MM)
+    midface = skin[low : max(high, low + 1)]
+    midface = midface[midface >= 0]
+    if not len(midface):
+        return lowest
+    start = max(high, lowest)
+    forward = skin >= np.median(midface) - _BEHIND_MIDFACE_MM * scale / step
+    by_skin = _run_down(forward, start, lowest, round(_LARGEST_DENT_MM / step))
+    beside = slice(max(middle - head.cells(_JAW_BESIDE_MM), 0), middle + head.cells(_JAW_BESIDE_MM))
+    at = np.arange(head.bone.shape[FRONT])[None, :]
+    foremost = np.maximum(skin - _JAW_BEHIND_SKIN_MM / step, head.ears + _JAW_BEFORE_EARS_MM * scale / step)
+    behind = (at > foremost[:, None]) & (skin >= 0)[:, None]
+    bone = (head.bone & ~head.outside)[:, :, beside].sum(axis=LEFT) * behind
+    jaw = bone.sum(axis=1) * step**2 >= _LEAST_JAW_MM2 * scale
+    return min(by_skin, _run_down(jaw, start, lowest, round(_LARGEST_GAP_MM / step)))
+
+
+def _run_down(there: NDArray[np.bool_], start: int, lowest: int, gap: int) -> int:
+    """Return the lowest level of a run that begins at a level and has no gap wider than so many."""
+    last = start
+    for level in range(start, lowest - 1, -1):
+        if there[level]:
+            last = level
+        elif last - level > gap:
+            break
+    return last
+
+
+assert (UP, FRONT) == (0, 1)  # noqa: S101  what the part above is cut by

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, air_around
+from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, air_around, front_of, lowest_before_neck
 from deid.deface.geometry import Vector
 from deid.deface.head import BONE_HU, GAP_MM, SKIN_HU
 from deid.deface.morphology import (
@@ -37,7 +37,8 @@ _POLE_MM = (8.0, 36.0)  # from the foremost brain backwards: where its floor is 
 _POLE_BESIDE_MM = 36.0
 _LONGEST_FACE_MM = 165.0
 _SHORTEST_FACE_MM = 55.0
-_GAP_BELOW_CHIN_MM = 9.0
+_LEAST_TO_CHIN_MM = 95.0
+_BELOW_SKIN_MM, _PROFILE_BESIDE_MM, _RECEDES_MM = 6.0, 16.0, 30.0
 _LEAST_JAW_MM2 = 120.0
 _USUAL_WIDTH_MM = 136.0
 _BEFORE_EARS_MM = 16.0
@@ -81,7 +82,8 @@ def anatomy_of(
     head = largest(opened(tissue, _THIN_MM / step))
     head |= joined_to(dilate(inside, 1), opened(tissue, _THIN_MM / step))
     outside = air_around(head, seen, step)
-    look = _Look(grid, seen, outside, bone, inside)
+    inside |= _in_sections(inside, _free(known, bone, grid), outside)
+    look = Look(grid, seen, outside, bone, inside)
     brow = look.brow() if shell is None else look.brow_of(shell)
     if brow is None:
         return None
@@ -102,6 +104,7 @@ def anatomy_of(
         chin=max(chin, 0),
         ears=ears,
         middle=(middle[0], middle[1], middle[2]),
+        scale=look.scale(),
     )
 
 
@@ -130,13 +133,37 @@ def _inside_skull(known: NDArray[np.float32], bone: Mask, grid: Grid, gap_mm: fl
     core = _at_centre(soft & ~dilate(bone, cells), grid)
     if not core.any():
         return core
-    free = ~closed(bone, _THIN_BONE_MM / grid.step_mm) & (known > SKIN_HU)
+    free = _free(known, bone, grid)
     if within is not None:
         free &= within
     room = joined_to(core, dilate(core, cells + 0.5) & free)
     for _ in range(round(_INTO_CORNERS_MM / grid.step_mm)):
         room = _next_to(room) & free
     return room
+
+
+def _free(known: NDArray[np.float32], bone: Mask, grid: Grid) -> Mask:
+    """Return what isn't bone, thin gaps of it closed, nor air."""
+    return ~closed(bone, _THIN_BONE_MM / grid.step_mm) & (known > SKIN_HU)
+
+
+def _in_sections(inside: Mask, free: Mask, outside: Mask) -> Mask:
+    """Return what, within a level, is joined to the inside of the skull and doesn't come near air around the head.
+
+    Poles of the brain, where the field of view ends just above them.
+    """
+    levels = inside.any(axis=(FRONT, LEFT))
+    apart = np.zeros((2 * int(levels.sum()), *free.shape[1:]), np.bool_)
+    apart[::2] = free[levels]
+    labels, sizes = components(apart)
+    labels = labels[::2]
+    is_inner, is_outer = np.zeros(len(sizes), np.bool_), np.zeros(len(sizes), np.bool_)
+    is_inner[labels[inside[levels]]] = True
+    is_outer[labels[np.stack([_next_to(each) for each in outside[levels]])]] = True
+    is_outer[0] = True
+    found = np.zeros_like(inside)
+    found[levels] = (is_inner & ~is_outer)[labels]
+    return found
 
 
 def _next_to(mask: Mask) -> Mask:
@@ -168,8 +195,16 @@ def _large(mask: Mask, least: float) -> Mask:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Where the face begins and ends."""
+class Look:
+    """Where the face begins and ends.
+
+    Attributes
+    ----------
+    grid, seen, outside, bone
+        as those of `Anatomy`
+    inside
+        what is inside the skull
+    """
 
     grid: Grid
     seen: Mask
@@ -206,8 +241,10 @@ class _Look:
     def brow_of(self, shell: Shell) -> int | None:
         """Return the brow's level by the shape of the skull alone; None if the field of view ends above it."""
         first, last = bounds(self.seen)[UP]
+        if shell.middle <= first:
+            return None
         level = shell.middle + self._cells(_BROW_ABOVE_MIDDLE_MM)
-        return None if shell.middle <= first else min(level, last)
+        return min(level, last)
 
     def _forehead_mm(self, last: int, side: int) -> float:
         """Return how far it is from the foremost brain to the air before it."""
@@ -237,17 +274,19 @@ class _Look:
         return round(float(min(by_middle, by_pole)))
 
     def chin(self, brow: int, ears: int) -> int:
-        """Return the level below the chin, by the lowest bone before the spine."""
+        """Return the level below the chin: below all bone before the spine, and where the front gives way to the neck.
+
+        No gap ends the face: between jaws, or below the upper one without teeth, there may be any. Rather some of the
+        neck goes than a chin stays; where there is no lower jaw to be seen the longest of faces is taken.
+        """
         scale = self.scale()
         front = min(ears + self._cells(20.0 * scale), self.bone.shape[FRONT] - 1)
-        area = self.bone[:, front:].sum(axis=(FRONT, LEFT)) * self.grid.step_mm**2
-        lowest = brow - self._cells(_SHORTEST_FACE_MM * scale)
-        gap = 0
-        for level in range(lowest, max(brow - self._cells(_LONGEST_FACE_MM * scale), 0), -1):
-            if area[level] >= _LEAST_JAW_MM2 * scale:
-                lowest, gap = level, 0
-            else:
-                gap += 1
-            if gap * self.grid.step_mm > _GAP_BELOW_CHIN_MM:
-                break
-        return max(lowest - self._cells(_BELOW_CHIN_MM), 0)
+        longest = max(brow - self._cells(_LONGEST_FACE_MM * scale), 0)
+        shortest = max(brow - self._cells(_SHORTEST_FACE_MM * scale), longest + 1)
+        area = (self.bone & ~self.outside)[longest:shortest, front:].sum(axis=(FRONT, LEFT)) * self.grid.step_mm**2
+        levels = np.flatnonzero(area >= _LEAST_JAW_MM2 * scale) + longest
+        if not len(levels) or brow - levels[0] < self._cells(_LEAST_TO_CHIN_MM * scale):
+            return longest
+        skin = front_of(self.outside, self.seen, round(self._middle()[LEFT]), self._cells(_PROFILE_BESIDE_MM))
+        lowest = lowest_before_neck(skin, brow, longest, self._cells(_RECEDES_MM * scale))
+        return max(min(int(levels[0]) - self._cells(_BELOW_CHIN_MM), lowest - self._cells(_BELOW_SKIN_MM)), 0)

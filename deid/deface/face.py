@@ -23,7 +23,8 @@ _BEYOND_KERNEL_MM = 2.0
 _ROUND_MM = 24.0
 _BEFORE_MM = 10.0
 _BESIDE_MM = 10.0
-_ERODED_BONE_MM = 4.0
+_ERODED_BONE_MM = 7.0
+_THINNEST_SKIN_MM = 3.0  # bone that is nearer than that has skin in its cell
 _EDGE_MM, _THINGS_MM = 4.0, 20.0
 _EAR_BEHIND_MM = 46.0
 _EAR_ABOVE_MM, _EAR_BELOW_MM = 20.0, 60.0
@@ -54,7 +55,7 @@ def touched_by(head: Anatomy, rules: FaceRules, seed: bytes) -> Mask:
     numpy.ndarray
         of the grid's shape, none of it protected
     """
-    depth_mm = rules.kernel_mm + _BEYOND_KERNEL_MM
+    depth_mm = rules.kernel_mm + _BEYOND_KERNEL_MM + head.blurred_mm
     reach = head.cells(depth_mm + _VARIES_MM) + 1
     depth = squared_distance(head.outside & head.seen, reach).astype(np.float32)
     limit = (depth_mm + _VARIES_MM * _smooth_noise(head, seed)) / head.grid.step_mm
@@ -62,9 +63,8 @@ def touched_by(head: Anatomy, rules: FaceRules, seed: bytes) -> Mask:
     if rules.ears:
         zone |= _ears(head)
     below = ~head.outside & (depth <= limit**2) & zone & ~head.protected
-    bone = head.bone
-    if rules.mode is Mode.ERODE:
-        bone = bone & (depth > (_ERODED_BONE_MM / head.grid.step_mm) ** 2)
+    stays_mm = _ERODED_BONE_MM if rules.mode is Mode.ERODE else _THINNEST_SKIN_MM
+    bone = head.bone & (depth > (stays_mm / head.grid.step_mm) ** 2)
     below = joined_to(dilate(head.outside & head.seen, 1), below & ~bone)
     before = head.outside & zone & ~head.protected
     if rules.mode is Mode.ERODE:
@@ -97,7 +97,10 @@ def beyond_view(mask: Mask, seen: Mask) -> Mask:
 
 def _front(head: Anatomy, zone: Mask) -> Mask:
     """Return what lies behind a front without features, and not far beside the head."""
-    solid = ~head.outside & zone & head.seen
+    # A small nose counts as thin, so it is outside; it still has to lie behind the front.
+    things = joined_to(dilate(~head.outside, 1), head.tissue & head.outside & zone)
+    things &= dilate(~head.outside & zone, head.cells(_THINGS_MM))
+    solid = (~head.outside | things) & zone & head.seen
     columns = np.asarray(solid.any(axis=FRONT), np.bool_)
     last = head.grid.shape[FRONT] - 1
     height = np.where(columns, last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), 0).astype(np.float32)

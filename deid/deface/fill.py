@@ -76,3 +76,10 @@ def drawn(palette: NDArray[np.float32], seed: bytes, place: Place, touched: Mask
     at = (at ^ (at >> np.uint64(30))) * _ONE
     at = (at ^ (at >> np.uint64(27))) * _TWO
     return np.asarray(palette[(at >> np.uint64(56)).astype(np.intp)], np.float32)
+
+
+def drawn_cells(palette: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return so many values of a palette, as evenly mixed as those that are drawn by the key."""
+    at = (np.arange(count, dtype=np.uint64) + np.uint64(1)) * _TWO
+    at = (at ^ (at >> np.uint64(30))) * _ONE
+    return np.asarray(palette[(at >> np.uint64(56)).astype(np.intp)], np.float32)

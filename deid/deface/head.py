@@ -22,11 +22,13 @@ COARSE_MM = 4.0
 GAP_MM = 16.0
 """Half of the widest hole in a skull that is looked over."""
 
+LEAST_ENCLOSED = 0.72
+"""In which share of the directions from inside a skull there is bone, of those that aren't cut."""
+
 _BRAIN_HU = (-60.0, 130.0)
 _LEAST_CORE_ML = 4.0
 _LEAST_CAVITY_ML, _LEAST_CUT_CAVITY_ML, _CUT = 180.0, 60.0, 0.06
 _REACH_MM = 125.0
-_LEAST_ENCLOSED = 0.72
 _RAYS = 400
 _LEAST_RING_MM2 = 300.0
 _LEAST_SEEN = 0.3
@@ -93,7 +95,9 @@ class _View:
     grid: Grid
 
 
-def find_skull(values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM) -> Skull | None:
+def find_skull(
+    values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM, least_enclosed: float = LEAST_ENCLOSED
+) -> Skull | None:
     """Find a skull.
 
     Parameters
@@ -104,6 +108,8 @@ def find_skull(values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM) 
         where they lie
     gap_mm
         half of the widest hole that is looked over
+    least_enclosed
+        in which share of the directions there has to be bone
 
     Returns
     -------
@@ -117,7 +123,7 @@ def find_skull(values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM) 
     """
     known = np.nan_to_num(values, nan=-1000.0)
     view = _View(known, ~np.isnan(values), known > BONE_HU, grid)
-    cavity, enclosed = _cavity(view, gap_mm)
+    cavity, enclosed = _cavity(view, gap_mm, least_enclosed)
     if cavity is None:
         return None
     centre = grid.point(np.argwhere(cavity).mean(axis=0))
@@ -127,7 +133,7 @@ def find_skull(values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM) 
     return Skull(centre, np.asarray(np.cross(-front, up), np.float64), front, up, volume_ml, enclosed, is_as_labelled)
 
 
-def _cavity(view: _View, gap_mm: float) -> tuple[Mask | None, float]:
+def _cavity(view: _View, gap_mm: float, least_enclosed: float) -> tuple[Mask | None, float]:
     """Return the largest room of soft tissue that bone encloses, and how well it does."""
     soft = (view.known > _BRAIN_HU[0]) & (view.known < _BRAIN_HU[1])
     cells = gap_mm / view.grid.step_mm
@@ -138,7 +144,7 @@ def _cavity(view: _View, gap_mm: float) -> tuple[Mask | None, float]:
             break
         core = labels == label
         share, cut, near_air = _enclosed(core, view, directions(_RAYS))
-        if share < _LEAST_ENCLOSED or near_air < _LEAST_NEAR_AIR:
+        if share < least_enclosed or near_air < _LEAST_NEAR_AIR:
             continue
         cavity = largest(dilate(core, cells + 0.5) & ~view.bone & (view.known > _BRAIN_HU[0]))
         if cavity.sum() * cell_ml >= (_LEAST_CUT_CAVITY_ML if cut > _CUT else _LEAST_CAVITY_ML):
@@ -167,7 +173,7 @@ def has_ring(values: NDArray[np.float32], step_mm: float) -> bool:
     turns = np.linspace(0, 2 * np.pi, _RAYS // 4, endpoint=False)
     rays = np.stack([np.zeros_like(turns), np.sin(turns), np.cos(turns)], axis=1)
     share, _, near_air = _enclosed(core, view, rays)
-    return share >= _LEAST_ENCLOSED and near_air >= _LEAST_NEAR_AIR
+    return share >= LEAST_ENCLOSED and near_air >= _LEAST_NEAR_AIR
 
 
 def directions(count: int) -> Vector:

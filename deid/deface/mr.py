@@ -14,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deid.deface import ct
-from deid.deface.anatomy import Anatomy, air_around, head_grid
+from deid.deface.anatomy import UP, Anatomy, air_around, head_grid
 from deid.deface.geometry import Vector
-from deid.deface.head import directions, find_skull
-from deid.deface.morphology import Mask, closed, components, dilate, extreme, squared_distance
+from deid.deface.head import LEAST_ENCLOSED, directions, find_skull
+from deid.deface.morphology import Mask, bounds, closed, components, dilate, extreme, largest, opened, squared_distance
 from deid.deface.slices import otsu
 from deid.deface.volume import STEP_MM, Grid, Problem, Stack, grid_of, sample_all
 from deid.errors import Reason, Refused
 
 _TISSUE_HU, _DARK_HU, _OUTSIDE_HU = 40.0, 1000.0, -1000.0
 _GAP_MM = 9.0
+_LEAST_ENCLOSED_IN_PT = 0.6  # bone is less clear, and no trunk is near that
 _SHARE_OF_TISSUE, _OVER_NOISE = 0.5, 4.0
 _SHELL_MM = 30.0
 _SHELL_THICKNESS_MM, _HOLLOW = 6.0, 0.6
@@ -33,6 +34,10 @@ _SMALLEST_RADII_MM, _LARGEST_RADII_MM = np.array([34.0, 42.0, 34.0]), np.array([
 _LEAST_DARK_MM3 = 64.0
 _LEAST_TISSUE_ML = 20.0
 _SULCI_MM, _SKIN_MM = 10.0, 4.0
+_THIN_SKULL_MM, _ABOVE_ORBITS_MM = 7.0, 32.0
+_SCALP_MM, _BLURRED_MM = 8.0, 6.0  # scalp with the bone below it, of an adult: no brain is nearer to the air
+_THIN_MM, _ABOUT_BRAIN_MM, _LEAST_BRAIN_LITRES, _BRIGHTER = 4.0, 6.0, 0.4, 1.3
+_AHEAD_MM, _FLOOR_MM = (18.0, 38.0, 86.0), (138.0, 138.0, 120.0)  # before a brain's middle, and far below its top
 
 
 def head_in(stacks: Sequence[Stack], *, is_hinted: bool, is_pt: bool = False) -> Anatomy | None:
@@ -55,14 +60,69 @@ def head_in(stacks: Sequence[Stack], *, is_hinted: bool, is_pt: bool = False) ->
     """
     if is_pt:
         stacks = [replace(stack, values=np.sqrt(np.maximum(stack.values, 0))) for stack in stacks]
-    found = _head_in(stacks)
+    found = _head_in(stacks, _LEAST_ENCLOSED_IN_PT if is_pt else LEAST_ENCLOSED)
     if isinstance(found, Anatomy):
-        if is_pt:  # so coarse that what is dark is no bone
-            return replace(found, values=found.values**2, bone=np.zeros_like(found.bone))
+        if is_pt:
+            return _in_pt(found)
         return found
     if (is_hinted or is_pt) and found is not _Without.FACE:
         raise Refused(Reason.FACE_SERIES_UNFIT, Problem.UNCLEAR)
     return None
+
+
+def _in_pt(found: Anatomy) -> Anatomy:
+    """Return what is known of a head in PET: so coarse that what is dark is no bone, and skin reaches deep.
+
+    The form of the skull alone takes in parts of the face: they are cut off, below the brain itself where it is
+    brighter than all about it, and else well below where brains end.
+    """
+    step = found.grid.step_mm
+    scalp = dilate(found.outside & found.seen, _SCALP_MM * found.scale / step)
+    no_bone = np.zeros_like(found.bone)
+    pt = replace(found, values=found.values**2, bone=no_bone, blurred_mm=_BLURRED_MM)
+    brain = _bright_brain(found)
+    if brain is None:
+        return replace(pt, protected=found.protected & ~scalp & ~_below_brain(found))
+    look = ct.Look(found.grid, found.seen, found.outside, no_bone, brain)
+    brow = look.brow() or found.brow
+    longest = round((found.brow - found.chin) * look.scale() / found.scale)
+    above = np.arange(found.grid.shape[UP])[:, None, None] >= brow
+    inside = dilate(brain, _ABOUT_BRAIN_MM / step) | (found.protected & above)
+    return replace(
+        pt,
+        protected=inside & ~dilate(found.outside & found.seen, _SKIN_MM / step),
+        brow=brow,
+        chin=max(min(found.chin, brow - longest), 0),
+        ears=look.ears(),
+        scale=look.scale(),
+    )
+
+
+def _bright_brain(found: Anatomy) -> Mask | None:
+    """Return the brain where it takes up more than all else in a head; None where it doesn't."""
+    within = found.protected & found.seen
+    values = found.values[within]
+    if not len(values):
+        return None
+    level = otsu(values)
+    step = found.grid.step_mm
+    bright = largest(opened(within & (found.values > level), _THIN_MM / step))
+    rest = found.tissue & found.seen & ~dilate(bright, _SULCI_MM / step)
+    litres = float(bright.sum()) * step**3 / 1e6
+    if litres < _LEAST_BRAIN_LITRES * found.scale**3 or not rest.any():
+        return None
+    if np.median(found.values[bright]) < _BRIGHTER * np.percentile(found.values[rest], 75):
+        return None
+    return closed(bright, _SULCI_MM / step) & found.seen
+
+
+def _below_brain(found: Anatomy) -> Mask:
+    """Return what lies in the face, by how far down and ahead a brain reaches at most."""
+    up, front, _ = np.ogrid[tuple(slice(0, count) for count in found.grid.shape)]
+    step = found.grid.step_mm / found.scale
+    floor = np.interp((front - found.middle[1]) * step, [_AHEAD_MM[0] - 1e-3, *_AHEAD_MM], [np.inf, *_FLOOR_MM])
+    top = bounds(found.protected)[UP][1] if found.protected.any() else 0
+    return np.asarray(((top - up) * step > floor) & np.ones_like(found.seen))
 
 
 class _Without(Enum):
@@ -72,7 +132,7 @@ class _Without(Enum):
     FACE = 2
 
 
-def _head_in(stacks: Sequence[Stack]) -> Anatomy | _Without:
+def _head_in(stacks: Sequence[Stack], least_enclosed: float) -> Anatomy | _Without:
     grid = grid_of(stacks, STEP_MM)
     values = sample_all(stacks, grid)
     level = tissue_level(values)
@@ -80,7 +140,7 @@ def _head_in(stacks: Sequence[Stack]) -> Anatomy | _Without:
     if read is None:
         return _Without.HEAD
     coarse = Grid(grid.origin, grid.axes * 2, (read.shape[0] // 2, read.shape[1] // 2, read.shape[2] // 2))
-    skull = find_skull(_halved(read), coarse, _GAP_MM)
+    skull = find_skull(_halved(read), coarse, _GAP_MM, least_enclosed)
     if skull is None:
         return _Without.HEAD
     grid = head_grid(skull.centre, skull.axes, STEP_MM)
@@ -94,6 +154,9 @@ def _head_in(stacks: Sequence[Stack]) -> Anatomy | _Without:
         return _Without.FACE
     brain = closed(head.protected, _SULCI_MM / STEP_MM)
     known = np.where(np.isnan(values), np.float32(np.nanmin(values)), values)
+    near = dilate(head.outside & head.seen, _THIN_SKULL_MM * head.scale / STEP_MM)
+    above = np.arange(grid.shape[UP])[:, None, None] >= head.brow - head.cells(_ABOVE_ORBITS_MM * head.scale)
+    brain |= ~head.outside & ~near & above  # whatever bone and shell look like: no deeper there
     skin = dilate(head.outside & head.seen, _SKIN_MM / STEP_MM)  # dark or not, that is neither bone nor brain
     return replace(head, values=known, protected=brain & ~skin, bone=head.bone & ~skin)
 

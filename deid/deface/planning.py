@@ -23,7 +23,8 @@ from deid.deface.volume import STEP_MM, Gathering, Grid, Problem, Stack, grid_of
 from deid.errors import Reason, Refused
 
 _MOST_LEFT = {Mode.DROWN: 0.02, Mode.ERODE: 0.1}
-_SMALLEST_FACE_MM2 = 1500.0
+_MOST_OF_PLACE = {Mode.DROWN: 0.5, Mode.ERODE: 0.75}
+_SMALLEST_FACE_MM2 = 1000.0
 _MOST_LOOKED_AT = 40
 _LEAST_TOLERANCE_MM = 2.0
 _SAME_PLACE_MM = 0.1
@@ -94,12 +95,15 @@ class Planner:
         if head is None:
             return self._made(Kind.NO_HEAD, boxes)
         touched = touched_by(head, self._rules, self._seed)
-        left = left_of(head, touched, self._rules.mode)
+        is_ct = self.modality == CT
+        palette = palette_of(head, touched, self._rules, is_ct=is_ct)
+        left = left_of(head, touched, palette, is_ct=is_ct)
         if left.surface * head.grid.step_mm**2 < _SMALLEST_FACE_MM2:
             return self._made(Kind.NO_HEAD, boxes)
-        if left.share > _MOST_LEFT[self._rules.mode] or left.protected:
-            raise Refused(Reason.FACE_LEFT, f"{left.near} of {left.surface} cells, {left.protected} inside the skull")
-        return self._made(Kind.DEFACE, boxes, head=head, touched=touched, left=left)
+        if left.share > _MOST_LEFT[self._rules.mode] or left.worst > _MOST_OF_PLACE[self._rules.mode] or left.protected:
+            share = f"{left.near} of {left.surface} cells, {left.worst:.2f} of a place"
+            raise Refused(Reason.FACE_LEFT, f"{share}, {left.protected} inside the skull")
+        return self._made(Kind.DEFACE, boxes, cells=_cropped(head.grid, touched), palette=palette, left=left)
 
     def _head(self, stacks: Sequence[Stack], problem: Problem | None) -> Anatomy | None:
         """Return the head in the volume; None if there is none, or no face."""
@@ -117,14 +121,10 @@ class Planner:
         boxes: tuple[Box, ...],
         *,
         problem: str = "",
-        head: Anatomy | None = None,
-        touched: Mask | None = None,
+        cells: tuple[Grid, Mask] | None = None,
+        palette: NDArray[np.float32] | None = None,
         left: Left | None = None,
     ) -> FacePlan:
-        grid = cells = palette = None
-        if head is not None and touched is not None:
-            grid, cells = _cropped(head.grid, touched)
-            palette = palette_of(head, touched, self._rules, is_ct=self.modality == CT)
         return FacePlan(
             series_code=self.series_code,
             kind=kind,
@@ -136,8 +136,8 @@ class Planner:
             boxes=boxes,
             seed=self._seed,
             palette=palette,
-            grid=grid,
-            touched_cells=cells,
+            grid=None if cells is None else cells[0],
+            touched_cells=None if cells is None else cells[1],
             figures=() if left is None else (left.surface, left.near, left.protected),
         )
 

@@ -10,7 +10,7 @@ All keys may be left out; these are the defaults::
     incomplete = "quarantine" # series that give no volume (gaps, mixed orientations, localizers, too few slices):
                               # "quarantine", or "slicewise": the outline of whatever lies in each slice is filled
 
-Bone stays in mode ``drown``; the inside of the skull always does.
+Bone stays in mode ``drown``, but what is within 3 mm of the air; the inside of the skull always does.
 """
 
 from __future__ import annotations

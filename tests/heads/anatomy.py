@@ -142,6 +142,11 @@ class Head:
         return d
 
     @property
+    def part(self) -> str:
+        """What an honest header calls it."""
+        return "HEAD" if self.has_skin else "PHANTOM"
+
+    @property
     def eye_mm(self) -> float:
         """How far an eye's middle is from the head's."""
         return 31.5 + 1.6 * self.face.eyes

@@ -14,9 +14,16 @@ from tests.heads.canvas import Canvas, cone, ellipsoid, ring
 
 @dataclass(frozen=True)
 class Body:
-    """A body in the patient's own coordinates."""
+    """A body in the patient's own coordinates.
+
+    Attributes
+    ----------
+    part
+        what an honest header calls it
+    """
 
     painted: Callable[[Canvas, int], None]
+    part: str = ""
     seed: int = 0
 
     def own(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,7 +104,12 @@ def _hip(canvas: Canvas, seed: int) -> None:
     canvas.put("csf", ellipsoid((0, -30, 0), (40, 34, 36))(x, y, z))
 
 
-CHEST, ABDOMEN, WATER, LEG, PELVIS = (Body(each) for each in (_chest, _abdomen, _water, _leg, _hip))
+CHEST, ABDOMEN, WATER, LEG, PELVIS = (
+    Body(painted, part)
+    for painted, part in (
+        (_chest, "CHEST"), (_abdomen, "ABDOMEN"), (_water, "PHANTOM"), (_leg, "LEG"), (_hip, "PELVIS"),
+    )
+)  # fmt: skip
 SKULL = Head(seed=3, has_skin=False, rests=frozenset())
 """A skull filled with water, as it is bought to try scanners: bone, and nothing on it."""
 NOT_HEADS = {

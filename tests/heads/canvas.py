@@ -81,7 +81,7 @@ class Canvas:
     values
         (n,), so far
     intracranial, head
-        (n,): what truly is inside the skull, and what is inside the skin
+        (n,): what truly is inside the skull, but air in the bone below, and what is inside the skin
     """
 
     x: Floats
@@ -120,3 +120,5 @@ class Canvas:
                 distance = np.maximum(distance, most[at])
             cover = np.clip(0.5 - distance / self.edge_mm, 0, 1)
             self.values[at] += cover * (self.tissues[tissue] - self.values[at])
+            if tissue == "air":
+                self.intracranial[at] &= distance > self.edge_mm / 2

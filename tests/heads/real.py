@@ -60,7 +60,7 @@ def headsq(study: Study = STUDY, *, says: str = HONEST) -> Iterator[FileDataset]
         intercept=-_OFFSET, is_signed=True, centre_mm=(0.0, 0.0, 0.0),
     )  # fmt: skip
     for number, stored in enumerate(values):
-        yield _instance(stored, scan, study, number, 41, says)
+        yield _instance(stored, scan, study, number, 41, (says, "HEAD"))
 
 
 def ge() -> list[FileDataset]:

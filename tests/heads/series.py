@@ -16,6 +16,7 @@ from tests.heads.scan import Scan, Subject, scanned
 HONEST, SILENT, LYING = "honest", "silent", "lying"
 """What a header says of the body part: the truth, nothing, or that it is another."""
 
+_HEAD = "HEAD"
 _MAKERS = {"CT": ct, "MR": mr, "PT": pt}
 _ENHANCED = {"CT": "1.2.840.10008.5.1.4.1.1.2.1", "MR": "1.2.840.10008.5.1.4.1.1.4.1"}
 _SAID_OF_THE_BODY = (
@@ -53,7 +54,7 @@ def instances(
     """
     for some in scanned(subject, scan, seed, numbers):
         for number, stored in zip(some.numbers, some.stored, strict=True):
-            yield _instance(stored, scan, study, number, series, says)
+            yield _instance(stored, scan, study, number, series, (says, getattr(subject, "part", _HEAD)))
 
 
 def files(
@@ -65,9 +66,11 @@ def files(
     return made
 
 
-def _instance(stored: NDArray[Any], scan: Scan, study: Study, number: int, series: int, says: str) -> FileDataset:
+def _instance(
+    stored: NDArray[Any], scan: Scan, study: Study, number: int, series: int, says: tuple[str, str]
+) -> FileDataset:
     ds = _MAKERS[scan.modality](study, number, series=series)
-    _say(ds, says)
+    _say(ds, *says)
     row, column, _ = scan.directions
     update(
         ds,
@@ -113,7 +116,7 @@ def _set_pixels(ds: Dataset, stored: NDArray[Any], scan: Scan) -> None:
     ds["PixelData"].VR = "OW"
 
 
-def _say(ds: Dataset, says: str) -> None:
+def _say(ds: Dataset, says: str, part: str = _HEAD) -> None:
     if says == LYING:
         update(ds, BodyPartExamined="CHEST", ProtocolName="Thorax routine", SeriesDescription="Lung 1.0")
         return
@@ -121,7 +124,8 @@ def _say(ds: Dataset, says: str) -> None:
         if keyword in ds:
             del ds[keyword]
     if says == HONEST:
-        update(ds, BodyPartExamined="HEAD", ProtocolName="Head routine", SeriesDescription="Head 1.0")
+        name = part.capitalize()
+        update(ds, BodyPartExamined=part, ProtocolName=f"{name} routine", SeriesDescription=f"{name} 1.0")
 
 
 def _numbers(values: Sequence[float] | NDArray[np.float64]) -> list[str]:

@@ -1,0 +1,143 @@
+"""How long a large head takes and how much memory: a process of its own, from mapped files, as a worker does it.
+
+Runs by itself: ``python -m tests.benchmarks.face_exam.timing FOLDER MODE SEED`` prints JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.factories import to_bytes
+from tests.heads import Head, Scan, instances
+
+SLICES, SIDE = 300, 512
+MOST_S, MOST_MIB = 20.0, 2048.0
+_TIMEOUT_S = 3600
+_EVERY_S = 0.02
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_NUM_THREADS"), "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one series took, CPU seconds on one core and MiB."""
+
+    slices: int
+    plan_s: float
+    clean_s: float
+    wall_s: float
+    anonymous_mib: float
+    resident_mib: float
+    kind: str
+    refused: str = ""
+
+
+def written(folder: Path, seed: int, slices: int = SLICES, side: int = SIDE) -> None:
+    """Write a head of 300 slices of 512 by 512 pixels."""
+    scan = Scan(
+        shape=(slices, side, side),
+        step_mm=(240 / slices, 240 / side, 240 / side),
+        centre_mm=(0.0, -8.0, -30.0),
+        position="HFS",
+    )
+    for number, ds in enumerate(instances(Head.of(seed), scan, seed=seed)):
+        (folder / f"{number:04d}.dcm").write_bytes(to_bytes(ds))
+
+
+def measured(folder: Path, mode: str, seed: int) -> Measured:
+    """Have the files of a folder cleaned by a process of its own.
+
+    Raises
+    ------
+    subprocess.SubprocessError
+        The process doesn't end well.
+    """
+    command = [sys.executable, "-m", "tests.benchmarks.face_exam.timing", str(folder), mode, str(seed)]
+    ran = subprocess.run(
+        command, check=True, timeout=_TIMEOUT_S, stdout=subprocess.PIPE, text=True, env={**os.environ, **_ONE_THREAD}
+    )
+    return Measured(**json.loads(ran.stdout.splitlines()[-1]))
+
+
+def large(mode: str, seed: int, slices: int = SLICES) -> Measured:
+    """Make a large head and have it cleaned."""
+    with tempfile.TemporaryDirectory(prefix="face-exam-") as name:
+        written(Path(name), seed, slices)
+        return measured(Path(name), mode, seed)
+
+
+class _Watch(threading.Thread):
+    """Looks again and again how much memory of its own the process has."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.most_kb, self._ended = 0, threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(_EVERY_S):
+            self.most_kb = max(self.most_kb, _status_kb("RssAnon"))
+
+    def end(self) -> float:
+        """Return the most, in MiB."""
+        self._ended.set()
+        self.join()
+        return max(self.most_kb, _status_kb("RssAnon")) / 1024
+
+
+def _status_kb(key: str) -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name == key:
+            return int(value.split()[0])
+    return 0
+
+
+def _measure(folder: Path, mode: str, seed: int) -> Measured:
+    from deid.engine import deidentify
+    from deid.errors import Refused
+    from deid.faces import plan_series
+    from deid.instance import Instance
+    from tests.benchmarks.face_exam.systems import context_of
+
+    context = context_of(mode, seed)
+    paths = sorted(folder.glob("*.dcm"), key=lambda path: hash((seed, path.name)))
+
+    def mapped() -> Iterator[Instance]:
+        for path in paths:
+            with path.open("rb") as file:
+                yield Instance.from_part10(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
+
+    watch, began, wall, kind, refused = _Watch(), time.process_time(), time.perf_counter(), "", ""
+    planned = began
+    watch.start()
+    try:
+        plan = plan_series(mapped(), context)
+        planned, kind = time.process_time(), str(plan.kind)
+        for instance in mapped():
+            deidentify(instance, context, plan)
+    except Refused as error:
+        refused = f"{error.reason} {error.detail}".strip()
+    ended = time.process_time()
+    return Measured(
+        len(paths),
+        planned - began,
+        ended - planned,
+        time.perf_counter() - wall,
+        watch.end(),
+        _status_kb("VmHWM") / 1024,
+        kind,
+        refused,
+    )
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_measure(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))))
