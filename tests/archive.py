@@ -46,7 +46,7 @@ class Archive:
         self._lock = threading.Lock()
         self._address = (host, port)
         self._server: Any = None
-        _config.UNRESTRICTED_STORAGE_SERVICE = True
+        self._was_unrestricted = _config.UNRESTRICTED_STORAGE_SERVICE
 
     @property
     def port(self) -> int:
@@ -54,6 +54,7 @@ class Archive:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
+        _config.UNRESTRICTED_STORAGE_SERVICE = True  # of the whole process
         entity = AE(ae_title=self.ae_title)
         entity.maximum_associations = 100
         entity.maximum_pdu_size = 131072
@@ -71,6 +72,7 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.shutdown()
+        _config.UNRESTRICTED_STORAGE_SERVICE = self._was_unrestricted
 
     def instances(self) -> list[Path]:
         """Return the instances that lie in the archive, conflicts excluded."""
