@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 
 from deid.encoding.syntax import TransferSyntax
 from deid.errors import Reason, Refused
-from deid.pixels.background import stored_values
 from deid.pixels.box import AnyBox, Box
-from deid.pixels.frames import clear_unused_bits
+from deid.pixels.format import Format
 from deid.pixels.native import Samples
-from deid.pixels.rewrite import _Writer, silent
+from deid.pixels.rewrite import Writer, silent
 from deid.pixels.stored import Frames
 
 
@@ -43,7 +42,7 @@ def write_values(
     return syntax
 
 
-class _ValueWriter(_Writer):
+class _ValueWriter(Writer):
     """Writes whole frames; of JPEG with DCT there is none that keeps what it doesn't touch, so that it falls back."""
 
     def __init__(self, frames: Frames, changed: Sequence[int], values_of: Callable[[int, Samples], Samples]) -> None:
@@ -51,17 +50,9 @@ class _ValueWriter(_Writer):
         super().__init__(frames, {frame: [whole] for frame in changed}, silent)
         self._values_of = values_of
 
-    def _masked(self, frame: int) -> Samples:
-        form = self._form(frame)
-        array = self._frames.array(frame)
-        if not self._frames.is_native and not form.float_bits:
-            array = clear_unused_bits(array, form)
-        if frame in self._boxes:
-            array = self._values_of(frame, array)
-        if len(self._frames) == 1 and not form.float_bits:
-            values = stored_values(array, form)
-            self._extremes = int(values.min()), int(values.max())
-        return array
+    def _changed(self, array: Samples, form: Format, frame: int) -> Samples:
+        del form
+        return self._values_of(frame, array) if frame in self._boxes else array
 
     def _edited(self, frame: int, boxes: Sequence[AnyBox]) -> bytes:
         del boxes

@@ -88,14 +88,16 @@ def write_masked(frames: Frames, boxes: Boxes, progress: Callable[[], None] = si
     """
     if not boxes:
         return frames.syntax
-    writer = _Writer(frames, boxes, progress)
+    writer = Writer(frames, boxes, progress)
     syntax = writer.native() if frames.is_native else writer.encapsulated()
     if any(boxes.values()):
         writer.update_extremes()
     return syntax
 
 
-class _Writer:
+class Writer:
+    """Writes frames that have changed back, all others as they were; here the changed ones are masked."""
+
     def __init__(self, frames: Frames, boxes: Boxes, progress: Callable[[], None]) -> None:
         self._frames = frames
         self._progress = progress
@@ -115,11 +117,15 @@ class _Writer:
         array = self._frames.array(frame)
         if not self._frames.is_native and not form.float_bits:
             array = clear_unused_bits(array, form)
-        masked = mask_frame(array, self._boxes.get(frame, ()), replace(self._background, form=form), frame)
+        masked = self._changed(array, form, frame)
         if len(self._frames) == 1 and form.samples == 1 and not form.float_bits:
             values = stored_values(masked, form)
             self._extremes = int(values.min()), int(values.max())
         return masked
+
+    def _changed(self, array: Samples, form: Format, frame: int) -> Samples:
+        """Return the values that a frame is to have, of those that are stored in it."""
+        return mask_frame(array, self._boxes.get(frame, ()), replace(self._background, form=form), frame)
 
     # Native
 
