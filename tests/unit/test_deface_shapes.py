@@ -116,7 +116,7 @@ def test_face_rules_without_the_option_are_refused() -> None:
 
 
 def data_set(**values: bytes) -> DataSet:
-    tags = {"series": 0x0020_000E, "pixels": 0x7FE0_0010, "body": 0x0018_0015}
+    tags = {"series": 0x0020_000E, "pixels": 0x7FE0_0010, "body": 0x0018_0015, "modality": 0x0008_0060}
     return DataSet({tags[name]: Element(tags[name], "UN", value) for name, value in values.items()})
 
 
@@ -127,6 +127,15 @@ def test_slices_need_their_series_and_what_has_no_pixels_does_not() -> None:
     assert series_of(data_set(series=b"1.2\0", pixels=b"\0\0"), CT) == "1.2"
     assert series_of(data_set(series=b"1.2\0"), CT) is None
     assert series_of(data_set(series=b"1.2\0", pixels=b"\0\0"), US) is None
+
+
+@pytest.mark.parametrize("modality", [b"CT", b"MR", b"PT", b"NM"])
+@pytest.mark.parametrize("end", ["7", "7.3", "20", "6.1"])
+def test_a_render_or_screen_of_what_shows_heads_is_refused(end: str, modality: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        series_of(data_set(series=b"1.2\0", pixels=b"\0\0", modality=modality), f"1.2.840.10008.5.1.4.1.1.{end}")
+    assert refused.value.reason is Reason.STEP_UNAVAILABLE
+    assert series_of(data_set(series=b"1.2\0", modality=modality), f"1.2.840.10008.5.1.4.1.1.{end}") is None
 
 
 def test_volumes_that_nobody_can_look_at_and_slices_without_series_are_refused() -> None:
