@@ -75,6 +75,8 @@ def _scene(path: Path) -> Scene:
         warnings.simplefilter("ignore")
         data_set = pydicom.dcmread(path, force=True)
         pixels = data_set.pixel_array
+    # Of a big-endian file the values are in that order, which encoders don't ask for.
+    pixels = pixels.astype(pixels.dtype.newbyteorder("="))
     frames = _as_frames(pixels, data_set)[:_MOST_FRAMES]
     name = path.stem[:24]
     if frames.ndim == 4:
