@@ -7,11 +7,11 @@ STAMP  := $(VENV)/.installed
 N      ?= 200
 SEED   ?= 1
 COUNT  ?= 10000
-DEBIAN_PACKAGES := dcmtk dicom3tools orthanc strace
-DEBIAN_COMMANDS := storescu dciodvfy Orthanc strace
+DEBIAN_PACKAGES := dcmtk dicom3tools orthanc orthanc-dicomweb strace chromium chromium-driver prometheus rsyslog rsyslog-openssl
+DEBIAN_COMMANDS := storescu dciodvfy Orthanc /usr/share/orthanc/plugins/libOrthancDicomWeb.so strace chromium chromedriver promtool rsyslogd
 
 .DEFAULT_GOAL := help
-.PHONY: help setup debian test lint types imports unit demo run bench corpus crash leak e11 preserved header-exam text-exam pixel-exam face-exam tesseract systemd-exam systemd lock ner ner-venv clean
+.PHONY: hunt sbom access soak fuzz help setup debian test lint types imports unit demo run bench corpus crash strace faults away leak e11 preserved header-exam text-exam pixel-exam face-exam tesseract systemd-exam systemd console-bench screenshots lock ner ner-venv clean
 
 help:
 	@echo "make demo     node, archive and senders on this machine: a table of before and after"
@@ -19,7 +19,15 @@ help:
 	@echo "make test     lint, types, imports and all tests"
 	@echo "make bench    instances/s, CPU and memory beside DCMTK and Orthanc"
 	@echo "make corpus   every file of ../shared/corpus through the node, leaks and validity checked"
-	@echo "make crash    kill -9 of random roles under load, N=$(N) times"
+	@echo "make access   who gets in: AE x address x certificate x TLS version x suite, by real tools; SAMPLE=n of each kind"
+	@echo "make soak     associations and aborts, without and with TLS, N=$(N) times: what grows?"
+	@echo "make crash    kill -9 of roles and at named points under load, N=$(N) times; TOTALS=file adds up runs"
+	@echo "make strace   N=$(N) instances: does strace see each on the disk before its sender is answered?"
+	@echo "make faults   every status and every trouble between node and archive: what comes of each"
+	@echo "make away     the archive is away while N=$(N) instances arrive: delivered after, memory of each role"
+	@echo "make fuzz     N=5000 broken Data Sets through the worker, broken PDUs into the socket; goes on where it ended. SEED=$(SEED)"
+	@echo "make hunt     sentinels in all that reaches a node: does one show in logs, metrics, ledger, titles, crashes? EVERY=8 for a part"
+	@echo "make sbom     bill of materials (CycloneDX) and list of licences into build/sbom"
 	@echo "make leak     sentinels in every hiding place of an instance: does one survive? SEED=$(SEED) COUNT=$(COUNT)"
 	@echo "make e11      every row of PS3.15 Table E.1-1, with every option, at every depth"
 	@echo "make preserved  every file of ../shared/corpus: is what the profile keeps still the same?"
@@ -27,6 +35,8 @@ help:
 	@echo "make text-exam  labelled strings through the finders for free text; PEERS=1 for other tools on them. SEED=$(SEED)"
 	@echo "make pixel-exam  text drawn into images of all kinds: is it masked? PEERS=1 for other tools on them. SEED=$(SEED)"
 	@echo "make face-exam  heads of all kinds: what is left of their faces, beside other methods and a detector. SEED=$(SEED)"
+	@echo "make screenshots  pictures of the console's pages, in both themes and 400 px wide, into OUT=build/screenshots"
+	@echo "make console-bench  each page of the console beside a ledger of 1,000,000 jobs, in ms"
 	@echo "make systemd-exam  how much of the machine the units of systemd/ leave open to each role"
 	@echo "make ner      the network for free text from scratch: train, export, measure; CKPT=file goes on from a checkpoint"
 	@echo "make clean    remove the environment, builds and caches (never var/, a spool)"
@@ -50,7 +60,7 @@ $(STAMP): requirements.lock requirements-headless.lock pyproject.toml
 
 # The tests' peers. Tests that need one which is missing are skipped and say so.
 debian:
-	@missing=; for command in $(DEBIAN_COMMANDS); do command -v $$command >/dev/null || missing="$$missing $$command"; done; \
+	@missing=; for command in $(DEBIAN_COMMANDS); do [ -e $$command ] || command -v $$command >/dev/null || missing="$$missing $$command"; done; \
 	if [ -n "$$missing" ]; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    apt-get update -qq && \
@@ -87,7 +97,34 @@ corpus: setup debian
 	@$(BIN)/python -m tests.corpus
 
 crash: setup
-	@$(BIN)/python -m tests.acceptance.crash --kills $(N)
+	@$(BIN)/python -m tests.acceptance.crash --kills $(N) $(if $(TOTALS),--totals $(TOTALS))
+
+strace: setup debian
+	@$(BIN)/python -m tests.acceptance.order --stores $(N)
+
+faults: setup
+	@$(BIN)/python -m tests.faults
+
+away: setup
+	@$(BIN)/python -m tests.faults.away --count $(N)
+
+access: setup debian
+	@$(BIN)/python -m tests.access --seed $(SEED) $(if $(SAMPLE),--sample $(SAMPLE))
+
+soak: setup
+	@$(BIN)/python -m tests.soak --associations $(N) --seed $(SEED)
+	@$(BIN)/python -m tests.soak --associations $(N) --seed $(SEED) --tls
+
+# The totals of all runs are kept in var/fuzz; PIXELS and PDUS: how many of those, by default 1 % and 10 %.
+fuzz: N = 5000
+fuzz: setup
+	@$(BIN)/python -m tests.fuzz --seed $(SEED) --count $(N) $(if $(PIXELS),--pixels $(PIXELS)) $(if $(PDUS),--pdus $(PDUS))
+
+hunt: setup debian
+	@$(BIN)/python -m tests.hunt $(if $(EVERY),--every $(EVERY)) $(if $(PROFILE),--profile $(PROFILE))
+
+sbom: setup
+	@$(BIN)/python -m tests.sbom build/sbom
 
 leak: setup
 	@$(BIN)/python -m tests.leak --seed $(SEED) --count $(COUNT)
@@ -119,6 +156,12 @@ tesseract:
 	  else \
 	    echo "missing: tesseract; install it: apt-get install tesseract-ocr" >&2; exit 2; \
 	  fi; }
+
+screenshots: setup debian
+	@$(BIN)/python -m tests.screenshots $(if $(OUT),$(OUT),build/screenshots)
+
+console-bench: setup
+	@$(BIN)/python -m tests.benchmarks.console_bench
 
 systemd-exam: setup systemd
 	@$(BIN)/python -m tests.systemd

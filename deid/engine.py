@@ -33,7 +33,7 @@ from deid.elements.pseudonyms import (
 from deid.elements.uids import new_uid
 from deid.encoding.element import Buffer, DataSet, Element
 from deid.encoding.reader import read_data_set
-from deid.encoding.syntax import transfer_syntax
+from deid.encoding.syntax import TransferSyntax, transfer_syntax
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.writer import write_data_set
 from deid.errors import Reason, Refused, SeriesNeeded
@@ -43,13 +43,14 @@ from deid.identifiers import Identifiers, harvest
 from deid.identity import check_chosen, shift_of
 from deid.instance import CleanInstance, Instance
 from deid.needles import LARGEST_SEARCHED_TWICE_BYTES
-from deid.pixels.clean import clean_pixels, drop_unseen
+from deid.pixels.clean import clean_pixels, drop_unseen, mask_drawn
 from deid.pixels.format import BITS_OF_FLOAT_PIXELS, PIXEL_DATA
 from deid.pixels.frames import may_hold_text, rebuild_pixel_data
 from deid.pixels.look import Looked
 from deid.pixels.planes import remove_unseen_pixels
 from deid.profile import OPTIONS, Code, Rules
 from deid.report import Finding, Report, Seen
+from deid.review import UNREVIEWED, Review
 from deid.standard import EDITION, is_known_sop_class
 from deid.text import clean_text
 from deid.text.documents import clean_document
@@ -57,7 +58,7 @@ from deid.text.memory import Known, remembering
 from deid.texts import CleanText, TextClass
 from deid.verify import Outgoing, verify, verify_texts
 
-__all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain"]
+__all__ = ["STEPS", "CleanInstance", "Instance", "Result", "deidentify", "explain", "explain_header"]
 
 _SOP_CLASS_UID = 0x0008_0016
 _FIRST_PIXEL_TAG, _LAST_PIXEL_TAG = 0x7FE0_0000, 0x7FE0_FFFF
@@ -110,12 +111,15 @@ class _Work:
     counts: Counter[str] = field(default_factory=Counter)
     pixels: _Pixels | None = None
     face: FacePlan | None = None
+    review: Review = UNREVIEWED
     needs_face: bool = False
     defaced: dict[int, Element | None] | None = None
     chunks: list[Buffer] = field(default_factory=list)
 
 
-def deidentify(instance: Instance, context: Context, face: FacePlan | None = None) -> Result:
+def deidentify(
+    instance: Instance, context: Context, face: FacePlan | None = None, review: Review = UNREVIEWED
+) -> Result:
     """De-identify one instance.
 
     Pure: the arguments are unchanged, and equal ones give equal bytes.
@@ -126,6 +130,8 @@ def deidentify(instance: Instance, context: Context, face: FacePlan | None = Non
         what to clean, and how
     face
         what was found out about the series (`deid.faces.plan_series`), where the profile has faces cleaned
+    review
+        what a person has said of its frames
 
     Raises
     ------
@@ -135,7 +141,7 @@ def deidentify(instance: Instance, context: Context, face: FacePlan | None = Non
         If it may be part of a head whose face has to go, and there is no plan for its series.
     """
     work = _begin(instance, context, None)
-    work.face = face
+    work.face, work.review = face, review
     for step in STEPS:
         step(work)
     codes = tuple(code.value for code in _codes(work))
@@ -159,6 +165,27 @@ def explain(instance: Instance, context: Context, face: FacePlan | None = None) 
     for step in STEPS:
         step(work)
     return tuple(findings)
+
+
+def explain_header(instance: Instance, context: Context) -> tuple[tuple[Finding, ...], DataSet]:
+    """Say what would be done to each element, whatever may be the matter with the pixels or found by the last look.
+
+    Returns
+    -------
+    tuple
+        as `explain` returns, without what is done to pixels; and the elements as they would be: to be looked at, not to
+        be sent, since nothing has been verified
+
+    Raises
+    ------
+    Refused
+        If the elements can't be read or cleaned.
+    """
+    findings: list[Finding] = []
+    work = _begin(instance, context, findings)
+    for step in (_harvest, _clean_elements, _recode_texts):
+        step(work)
+    return tuple(findings), work.clean
 
 
 def _codes(work: _Work) -> list[Code]:
@@ -295,19 +322,25 @@ def _rebuild_pixels(work: _Work) -> None:
 
 
 def _clean_pixels(work: _Work) -> None:
-    """Mask what identifies in the pixels."""
-    rules = work.context.profile.pixels
-    if rules is None:
+    """Mask what identifies in the pixels, and what a person has drawn."""
+    if work.context.profile.pixels is None and not work.review.boxes:
         return
     before = dict(work.clean.elements)
-    how = looking(work.context, work.identifiers, rules)
-    looked = clean_pixels(work.source, work.clean, transfer_syntax(work.transfer_syntax), how)
+    looked = _looked(work, transfer_syntax(work.transfer_syntax))
     if looked is None:
         return
     work.pixels = _Pixels(looked, _changed(before, work.clean))
     work.transfer_syntax = looked.syntax.uid
     _mark(work)
     _note(work, before, {*work.pixels.changed, BURNED_IN_ANNOTATION}, _CLEAN_PIXEL_DATA)
+
+
+def _looked(work: _Work, syntax: TransferSyntax) -> Looked | None:
+    rules = work.context.profile.pixels
+    if rules is None:
+        return mask_drawn(work.clean, syntax, work.review)
+    how = replace(looking(work.context, work.identifiers, rules), review=work.review)
+    return clean_pixels(work.source, work.clean, syntax, how)
 
 
 def _changed(before: dict[int, Element], clean: DataSet) -> dict[int, Element | None]:
@@ -350,11 +383,10 @@ def _note(work: _Work, before: dict[int, Element], tags: set[int], option: str) 
 
 def _mask_again(work: _Work) -> None:
     """Do to a Data Set that was cleaned anew what was done to the pixels of the one before."""
-    rules = work.context.profile.pixels
-    if work.pixels is not None and rules is not None:
+    if work.pixels is not None:
         before = dict(work.clean.elements)
         _put(work, work.pixels.changed)
-        drop_unseen(work.clean, work.pixels.looked, rules)
+        drop_unseen(work.clean, work.pixels.looked, work.context.profile.pixels)
         _note(work, before, {*work.pixels.changed, BURNED_IN_ANNOTATION}, _CLEAN_PIXEL_DATA)
     if work.defaced is not None:
         before = dict(work.clean.elements)

@@ -30,6 +30,8 @@ class Reason(StrEnum):
     NO_PATIENT = "no-patient-identity"
     UNMAPPED_PATIENT = "patient-not-mapped"
     PIXELS_NOT_CLEANABLE = "pixels-not-cleanable"
+    TEXT_LEFT = "text-left-in-pixels"
+    KEPT_BACK = "kept-back-by-profile"
     FACE_SERIES_UNFIT = "face-series-unfit"
     FACE_LEFT = "face-left"
     STEP_UNAVAILABLE = "step-unavailable"

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import permutations
 
+from pydicom._dicom_dict import DicomDictionary
+
 from deid.elements.uids import is_well_known
 from deid.encoding.element import DataSet, Element
 from deid.encoding.text import encodings
@@ -144,7 +146,6 @@ _PHRASES = frozenset(
         0x4008_011A,  # Distribution Address
     }
 )
-_DATE_VRS = frozenset({"DA", "DT"})
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset(
     {
@@ -239,7 +240,7 @@ def harvest(data_set: DataSet, is_kept: Callable[[int, str, int], bool]) -> Iden
             devices.extend(forms)
         else:
             found.needles.update(forms)
-            if vr in _DATE_VRS:
+            if forms_of is _forms_of_dates:
                 found.dates.update(_days_in(value))
     # A station that the profile lets stay is no secret where a worklist repeats its name.
     found.needles.update(needle for needle in devices if needle.words not in kept_words)
@@ -250,7 +251,7 @@ def _candidates(
     data_set: DataSet, parent: int, out: list[tuple[int, DataSet, Element, _FormsOf]]
 ) -> list[tuple[int, DataSet, Element, _FormsOf]]:
     """Append what can hold an identifier, at every depth, with the tag of its sequence and its Data Set; return all."""
-    by_vr, by_tag = _FORMS_BY_VR, _FORMS_BY_TAG
+    by_vr, by_tag = _FORMS_BY_VR, _FORMS_BY_OWN_TAG
     for element in data_set.elements.values():
         value = element.value
         if isinstance(value, list):
@@ -380,6 +381,11 @@ _FORMS_BY_TAG: dict[int, _FormsOf] = {
     **dict.fromkeys(_CODES, _forms_of_codes),
     **dict.fromkeys(_NUMBERED, _forms_of_numbers),
     **dict.fromkeys(_PHRASES, _forms_of_phrases),
+}
+# A name is one whatever VR it is sent with: a tag that PS3.6 gives to names, UIDs or dates counts like theirs.
+_FORMS_BY_OWN_TAG: dict[int, _FormsOf] = {
+    **{tag: _FORMS_BY_VR[entry[0]] for tag, entry in DicomDictionary.items() if entry[0] in _FORMS_BY_VR},
+    **_FORMS_BY_TAG,
 }
 _DEVICE_OR_PLACE_OPTIONS = frozenset({"retain_device_identity", "retain_institution_identity"})
 _OF_DEVICE_OR_PLACE = frozenset(

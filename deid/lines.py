@@ -60,7 +60,10 @@ def class_named(name: str) -> TextClass:
         return TextClass(name)
     tag = tag_for_keyword(name)
     if tag is None:
-        raise Misconfigured(f"no attribute has the keyword {name!r}, and no class of texts is called so")
+        raise Misconfigured(
+            f"no attribute has the keyword {name!r}, and no class of texts is called so; "
+            f"give a keyword such as StudyDescription, or one of {', '.join(TextClass)}"
+        )
     return text_class(tag, dictionary_VR(tag))
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from deid.errors import Reason, Refused
+from deid.grams import DATE_DIGITS, Grams
 from deid.readings import PLAUSIBLE_CODECS, undisguised
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -19,6 +21,9 @@ _FIRST_UNSPACED_SCRIPT = "\u2e80"  # CJK and what follows is written without spa
 LARGEST_SEARCHED_TWICE_BYTES = 1 << 18
 SHORTEST_IN_BYTES = 6
 _SHORTEST_NUMBER_IN_BYTES = 9
+_MANY = 1000  # fewer are looked for faster one by one
+_MOST_NEEDLES = 400_000
+_MOST_LOOKS = 4_000_000_000  # needles times bytes: seconds
 
 
 class Kind(Enum):
@@ -152,9 +157,17 @@ class Needles:
             self.update((needle,))
 
     def update(self, needles: Iterable[Needle]) -> None:
-        """Add forms that are made already."""
+        """Add forms that are made already.
+
+        Raises
+        ------
+        Refused
+            TOO_LARGE, if they are more than any patient has
+        """
         for needle in needles:
             self._by_id[id(needle)] = needle
+        if len(self._by_id) > _MOST_NEEDLES:
+            raise Refused(Reason.TOO_LARGE, f"more than {_MOST_NEEDLES} forms of identifiers")
 
     def __iter__(self) -> Iterator[Needle]:
         """Iterate over the needles."""
@@ -165,12 +178,18 @@ class Needles:
         return len(self._by_id)
 
     def possible_in(self, data: bytes) -> list[Needle]:
-        """Return the needles one of whose probes is in `data`, as it is or in disguise."""
+        """Return the needles one of whose probes is in `data`, as it is or in disguise.
+
+        Raises
+        ------
+        Refused
+            TOO_LARGE, if they are so many, and `data` so long, that looking closer would take minutes
+        """
         lowered = data.lower()
         undone = undisguised(data) if len(data) <= LARGEST_SEARCHED_TWICE_BYTES else b""
         found: list[Needle] = []
         guards: dict[bytes, bool] = {b"": True}
-        for needle in self._by_id.values():
+        for needle in self._worth_a_look(lowered, undone):
             guard = needle.guard
             if guard not in guards:
                 guards[guard] = guard in lowered
@@ -188,7 +207,26 @@ class Needles:
             else:
                 if needle.elsewhere and _any_in(needle.elsewhere, lowered):
                     found.append(needle)
+        if len(found) * len(data) > _MOST_LOOKS:
+            raise Refused(Reason.TOO_LARGE, f"{len(found)} identifiers to look for in {len(data)} bytes")
         return found
+
+    def _worth_a_look(self, lowered: bytes, undone: bytes) -> Iterable[Needle]:
+        """Return all needles but those that can't be there, if they are many."""
+        if len(self._by_id) < _MANY:
+            return self._by_id.values()
+        grams = Grams(lowered, undone)
+        return [needle for needle in self._by_id.values() if _may_be_among(needle, grams)]
+
+
+def _may_be_among(needle: Needle, grams: Grams) -> bool:
+    """Tell whether a needle can be in the bytes: it is as a number, or its letters follow each other somewhere."""
+    probe = needle.probes[0] if needle.probes else b""
+    if needle.kind is Kind.UID and not probe.translate(None, b"0123456789."):
+        return probe in grams.uids
+    if needle.kind is Kind.DATE and len(probe) == DATE_DIGITS and probe.isdigit():
+        return probe in grams.dates
+    return any(map(grams.may_hold, needle.probes)) or any(map(grams.may_hold, needle.elsewhere))
 
 
 def _stands_alone(number: bytes, data: bytes) -> bool:

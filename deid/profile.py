@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from deid.rules import Policy, Rules, resolve
 from deid.standard import is_known_sop_class
 from deid.standard.iods import has_attribute_table
 from deid.texts import LOWEST_THRESHOLD, TextClass
+from deid.toml_lines import line_said
 
 __all__ = [
     "BASIC_PROFILE",
@@ -282,18 +284,34 @@ _KEYS = (
 )
 
 
+_ABOUT = re.compile(r"profile [^:]+: (.*)", re.DOTALL)
+
+
 def load_profile(path: Path) -> Profile:
     """Read a profile from its TOML file.
 
     Raises
     ------
     Misconfigured
-        The file can't be read, or says something that isn't known; the message names the file and what is allowed.
+        The file can't be read, or says something that isn't known; the message names the file, the line and what is
+        allowed.
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Misconfigured(f"profile {path}: {error}") from error
+    try:
+        return _profile(path, raw)
+    except Misconfigured as error:
+        about_this = _ABOUT.match(str(error))
+        if about_this is None:  # of another file, that the profile names
+            raise
+        line = line_said(text, about_this[1])
+        raise Misconfigured(f"profile {path}{f':{line}' if line else ''}: {about_this[1]}") from None
+
+
+def _profile(path: Path, raw: Mapping[str, Any]) -> Profile:
     _check_keys(path, raw, _KEYS, "")
     _checked(path, raw, "description", str, "")
     options = _checked(path, raw, "options", list, [])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from deid.elements.dummies import CODE_MEANING, is_public_code
 from deid.encoding.element import DataSet, Element
-from deid.needles import Kind, Needle, first_in, first_in_disguise, near_in, words
+from deid.needles import Kind, Needle, first_in, first_in_disguise, lies_in, near_in, words
 from deid.readings import readings
 from deid.standard import is_defined_term
 
@@ -31,7 +31,7 @@ def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> N
     Notes
     -----
     A Defined Term of the standard in a CS element (HEAD, CHEST, MR …) and the meaning of a public code are not
-    findings for a part of a name: they would be there whoever the patient is.
+    findings for a part of a name: they would be there whoever the patient is. Two parts in such a meaning are.
     """
     if not isinstance(element.value, bytes | memoryview):
         return None
@@ -47,9 +47,19 @@ def _in_text(needles: Sequence[Needle], element: Element, owner: DataSet) -> Nee
     if element.vr == "CS":
         return _in_terms(needles, texts[0])
     if element.tag == CODE_MEANING and is_public_code(owner):
-        needles = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
-    found = (first_in(needles, text) for text in texts)
+        found = (_in_meaning(needles, text) for text in texts)
+    else:
+        found = (first_in(needles, text) for text in texts)
     return next((needle for needle in found if needle is not None), None)
+
+
+def _in_meaning(needles: Sequence[Needle], text: str) -> Needle | None:
+    """Find anything but one part of a name; where a second one stands, it's no longer by chance."""
+    parts = [needle for needle in needles if needle.kind is Kind.NAME_PART]
+    others = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
+    text_words = words(text)
+    in_it = [needle for needle in parts if lies_in(needle, text, text_words)]
+    return first_in(others, text) or (in_it[0] if len({needle.words for needle in in_it}) > 1 else None)
 
 
 def _in_disguise(needles: Sequence[Needle], vr: str, data: bytes) -> Needle | None:

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 from pynetdicom import AE, build_context
 from pynetdicom._globals import MODE_ACCEPTOR
 from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import A_ASSOCIATE
+from pynetdicom.pdu_primitives import A_ASSOCIATE, UserIdentityNegotiation
 from pynetdicom.presentation import PresentationContext
 
+from node.access.user_identity import Identity, read_identity
 from node.commitment.messages import SOP_CLASS, TRANSFER_SYNTAXES
 from node.contexts import AcceptedContext, supported_contexts
 from node.dimse import VERIFICATION, PduType, ProtocolError
@@ -37,7 +38,8 @@ _ABSTRACT_SYNTAX_ITEM = 0x30
 _TRANSFER_SYNTAX_ITEM = 0x40
 _SYNTAXES = frozenset({_ABSTRACT_SYNTAX_ITEM, _TRANSFER_SYNTAX_ITEM})
 _USER_INFORMATION_ITEM = 0x50
-_USER_ITEMS = range(0x51, 0x59)  # Maximum Length … User Identity (request)
+_USER_ITEMS = range(0x51, 0x58)  # Maximum Length … SOP Class Common Extended Negotiation
+_USER_IDENTITY_ITEM = 0x58  # the request; looked at here (node.access.user_identity), and no business of pynetdicom's
 
 _MAX_CONTEXTS = 128  # the odd IDs from 1 to 255
 _MAX_SYNTAXES = 128  # in one context; PS3.6 knows half as many, and pynetdicom compares each with each
@@ -66,7 +68,9 @@ class Rejection:
 APPLICATION_CONTEXT_NOT_SUPPORTED = Rejection(1, 1, 2)
 CALLING_AE_NOT_RECOGNIZED = Rejection(1, 1, 3)
 CALLED_AE_NOT_RECOGNIZED = Rejection(1, 1, 7)
+USER_NOT_ACCEPTED = Rejection(1, 2, 1)  # PS3.7 Section D.3.3.7: permanent, by the provider (ACSE)
 PROTOCOL_VERSION_NOT_SUPPORTED = Rejection(1, 2, 2)
+TEMPORARY_CONGESTION = Rejection(2, 3, 1)
 LOCAL_LIMIT_EXCEEDED = Rejection(2, 3, 2)
 
 
@@ -81,7 +85,10 @@ class Request:
     context_items
         the Presentation Context Items, encoded as received, one after the other
     user_information
-        the User Information Item without sub-items of unknown types; empty where there is none
+        the User Information Item without sub-items of unknown types, and without the user's identity; empty where
+        there is none
+    user_identity
+        who the requestor says it is
     """
 
     protocol_version: int
@@ -90,6 +97,7 @@ class Request:
     application_context: str
     context_items: bytes
     user_information: bytes
+    user_identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,15 @@ def read_request(body: bytes) -> Request:
         application_context=_text(names[0][_ITEM.size :]),
         context_items=b"".join(contexts),
         user_information=_known(users[0], _ITEM.size, _USER_ITEMS, _MAX_USER_ITEMS) if users else b"",
+        user_identity=_user_identity(users[0]) if users else None,
     )
+
+
+def _user_identity(user_information: bytes) -> Identity | None:
+    found = [item for kind, item in _items(user_information, _ITEM.size) if kind == _USER_IDENTITY_ITEM]
+    if len(found) > 1:
+        raise ProtocolError("A-ASSOCIATE-RQ has more than one user identity")
+    return read_identity(found[0]) if found else None
 
 
 def basic_rejection(request: Request) -> Rejection | None:
@@ -175,7 +191,14 @@ class Acceptor:
         self._max_pdu_bytes = max_pdu_bytes
         self._supported = supported_contexts()
 
-    def accept(self, request: Request, commitment: Roles = STORAGE_ONLY, *, stores: bool = True) -> Acceptance:
+    def accept(
+        self,
+        request: Request,
+        commitment: Roles = STORAGE_ONLY,
+        *,
+        stores: bool = True,
+        confirms_user: bool = False,
+    ) -> Acceptance:
         """Negotiate as pynetdicom's acceptor does, once it is clear that the caller may associate.
 
         No asynchronous operations window is answered: so there is one operation at a time (PS3.7 Section D.3.3.3). A
@@ -187,6 +210,8 @@ class Acceptor:
             the roles that the node takes in storage commitment; without one its contexts are not accepted
         stores
             whether the requestor may store instances
+        confirms_user
+            whether to say that the user's identity was accepted, if that was asked for (PS3.7 Table D.3-15)
 
         Raises
         ------
@@ -196,11 +221,12 @@ class Acceptor:
         with border("A-ASSOCIATE-RQ"):
             sent: list[bytes] = []
             association = self._association(request, sent, self._offered(commitment, stores=stores))
-            association.acse.negotiate_association()
-            if not association.is_established:
-                raise ProtocolError("A-ASSOCIATE-RQ asks for what is not negotiated")
-            proposed = len(association.accepted_contexts) + len(association.rejected_contexts)
-            return Acceptance(b"".join(sent), _accepted(association), proposed, _peer_max_pdu_bytes(association))
+            if confirms_user and request.user_identity is not None and request.user_identity.wants_response:
+                association.acceptor.add_negotiation_item(_user_accepted())
+            try:
+                return _negotiated(association, sent)
+            finally:
+                _take_apart(association)
 
     def _offered(self, commitment: Roles, *, stores: bool) -> Mapping[str, PresentationContext]:
         if stores and not any(commitment):
@@ -221,6 +247,7 @@ class Acceptor:
         proposals = proposed_contexts(request.context_items)
         indication.presentation_context_definition_list = list(proposals)
         association = Association(self._ae, MODE_ACCEPTOR)
+        _take_apart_dul(association)  # the one with a thread, which is never started
         association.dul = InlineDul(association, sent.append)
         association.acceptor.ae_title = request.called_ae
         introduce(association.acceptor, self._max_pdu_bytes)
@@ -228,6 +255,32 @@ class Acceptor:
         association.acceptor.supported_contexts = [offered[uid] for uid in asked_for & offered.keys()]
         association.requestor.primitive = indication
         return association
+
+
+def _negotiated(association: Association, sent: list[bytes]) -> Acceptance:
+    association.acse.negotiate_association()
+    if not association.is_established:
+        raise ProtocolError("A-ASSOCIATE-RQ asks for what is not negotiated")
+    proposed = len(association.accepted_contexts) + len(association.rejected_contexts)
+    return Acceptance(b"".join(sent), _accepted(association), proposed, _peer_max_pdu_bytes(association))
+
+
+def _take_apart(association: Association) -> None:
+    """Undo the cycles between pynetdicom's objects: whole, they would wait for the garbage collector."""
+    _take_apart_dul(association)
+    vars(association).clear()
+
+
+def _take_apart_dul(association: Association) -> None:
+    for part in (association.dul.state_machine, association.dul):
+        vars(part).clear()
+
+
+def _user_accepted() -> UserIdentityNegotiation:
+    """Return the positive response: empty, as it is for a user name and for a passcode."""
+    item = UserIdentityNegotiation()
+    item.server_response = b""
+    return item
 
 
 def _accepted(association: Association) -> dict[int, AcceptedContext]:

@@ -269,7 +269,8 @@ class Association:
         if commitment is not None and context.abstract_syntax == commitment.sop_class_uid:
             self._commit(commitment, context, field, command)
         elif field == CommandField.C_STORE_RQ and context.abstract_syntax != VERIFICATION:
-            self._begin(context_id, self._storing(context, command), follows=has_data_set(command))
+            follows = has_data_set(command)  # asked first: what is begun is to be ended, whatever is missing
+            self._begin(context_id, self._storing(context, command), follows=follows)
         elif field == CommandField.C_ECHO_RQ and context.abstract_syntax == VERIFICATION and not has_data_set(command):
             self._respond(context_id, c_echo_rsp(us(command, Tag.MESSAGE_ID)))
             emit(Event.ECHO_ANSWERED)
@@ -278,8 +279,8 @@ class Association:
 
     def _commit(self, service: CommitmentService, context: AcceptedContext, field: int, command: Command) -> None:
         if field in (CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ):
-            exchange = service.begin(context, field, command)
-            self._begin(context.id, exchange, follows=has_data_set(command))
+            follows = has_data_set(command)
+            self._begin(context.id, service.begin(context, field, command), follows=follows)
         elif (
             field == CommandField.N_EVENT_REPORT_RSP
             and self._is_report_open

@@ -15,15 +15,20 @@ from deid.errors import Misconfigured as DeidMisconfigured
 from deid.errors import Reason, Refused, SeriesNeeded
 from deid.faces import FacePlan, plan_series
 from deid.keys import Keys
+from deid.naming import names_of, names_of_clean
 from deid.profile import load_profile
+from deid.review import UNREVIEWED, Review
+from node.contents import digest_of
 from node.errors import Misconfigured, NodeError
 from node.faces import check_delivery, gathered_job, stored_plan
 from node.identities import Source, open_source
 from node.jobs import CleanedJob, GatheredJob, JobId
-from node.key import load_key
+from node.key import KeyRing, load_ring
 from node.log import where
+from node.naming import told_whose
 from node.pool_child import progressed
 from node.raw import origin_of
+from node.reports.facts import facts_of
 from node.settings import profile_path
 
 if TYPE_CHECKING:
@@ -60,13 +65,15 @@ class Prepared:
     context: Context
     source: Source
 
-    def deidentify(self, instance: Instance, face: FacePlan | None = None) -> Result:
+    def deidentify(self, instance: Instance, face: FacePlan | None = None, review: Review = UNREVIEWED) -> Result:
         """De-identify an instance; before its patient counts as not mapped, look whether they are now.
 
         Parameters
         ----------
         face
             what its series comes to, if that is known
+        review
+            what a person has said of its frames
 
         Raises
         ------
@@ -76,11 +83,11 @@ class Prepared:
             if it could show a face, and `face` isn't given
         """
         try:
-            return deidentify(instance, self._current(), face)
+            return deidentify(instance, self._current(), face, review)
         except Refused as refused:
             if refused.reason is not Reason.UNMAPPED_PATIENT or not self.source.look():
                 raise
-        return deidentify(instance, self._current(), face)
+        return deidentify(instance, self._current(), face, review)
 
     def _current(self) -> Context:
         identity = self.source.current()
@@ -106,9 +113,9 @@ def prepared(settings: Settings, *, lenient: bool = False) -> dict[str, Prepared
     Misconfigured
         if one of them is missing or wrong
     """
-    secret = load_key(settings.key_file)
+    ring = load_ring(settings.key_file)
     try:
-        found = {each.name: _prepared_for(each, settings, secret, lenient=lenient) for each in settings.projects}
+        found = {each.name: _prepared_for(each, settings, ring, lenient=lenient) for each in settings.projects}
         if not lenient:
             for each in found.values():
                 each.context.check()
@@ -117,9 +124,9 @@ def prepared(settings: Settings, *, lenient: bool = False) -> dict[str, Prepared
     return found
 
 
-def _prepared_for(project: Project, settings: Settings, secret: bytes, *, lenient: bool) -> Prepared:
-    source = open_source(project.identity, project.name, settings.spool.path, secret, lenient=lenient)
-    profile, keys = load_profile(profile_path(project)), Keys.from_secret(secret)
+def _prepared_for(project: Project, settings: Settings, ring: KeyRing, *, lenient: bool) -> Prepared:
+    source = open_source(project.identity, project.name, settings.spool.path, ring.oldest, lenient=lenient)
+    profile, keys = load_profile(profile_path(project)), Keys.from_secret(ring.secret_for(project.identity))
     check_delivery(project, profile)
     context = Context(profile, keys, identity=source.current(), models=settings.models.folder, progress=progressed)
     return Prepared(context, source)
@@ -183,6 +190,8 @@ def _told_by_place() -> Iterator[None]:
         yield
     except (Refused, NodeError, MemoryError):
         raise
+    except DeidMisconfigured as error:  # it was not so at the start: a model is gone, or is another one
+        raise Refused(Reason.STEP_UNAVAILABLE, f"at {where(error.__traceback__)}") from None
     except Exception as error:  # noqa: BLE001  it ends here
         raise Failed(f"{type(error).__name__} at {where(error.__traceback__)}") from None
 
@@ -196,21 +205,40 @@ def _instances(spool: Spool, job_ids: Sequence[JobId]) -> Iterator[Instance]:
 def _cleaned(spool: Spool, job_id: JobId, project: str) -> CleanedJob | GatheredJob:
     prepared, instance = _prepared[project], _raw_instance(spool, job_id)
     try:
-        result = prepared.deidentify(instance)
+        return _cleaned_instance(spool, job_id, project, instance)
+    except Refused as refused:
+        raise told_whose(refused, instance, prepared.context) from None
+
+
+def _cleaned_instance(spool: Spool, job_id: JobId, project: str, instance: Instance) -> CleanedJob | GatheredJob:
+    prepared, review = _prepared[project], spool.reviews.get(job_id)
+    try:
+        result = prepared.deidentify(instance, review=review)
     except SeriesNeeded as needed:
         path = spool.plans.path(project, needed.series_code)
         plan = stored_plan(path)
         if plan is None:
-            return gathered_job(job_id, needed.series_code, instance, prepared.context)
+            gathered = gathered_job(job_id, needed.series_code, instance, prepared.context)
+            return replace(gathered, names=names_of(instance, prepared.context))
         try:
-            result = prepared.deidentify(instance, plan)
+            result = prepared.deidentify(instance, plan, review)
         except Refused as refused:
             if refused.reason is not Reason.FACE_SERIES_UNFIT:
                 raise
             # the plan was made without it: who wants another one has to know which
             raise Refused(refused.reason, f"{refused.detail}: {path.parent.name}/{path.name}") from None
     size_bytes = spool.put_outbox(job_id, result.clean.part10())
-    return CleanedJob(job_id, result.clean.sop_class_uid, result.clean.transfer_syntax, size_bytes)
+    clean = result.clean
+    facts = facts_of(result.report, prepared.context.profile.name, clean.sop_class_uid)
+    return CleanedJob(
+        job_id,
+        clean.sop_class_uid,
+        clean.transfer_syntax,
+        size_bytes,
+        names_of_clean(clean),
+        facts,
+        digest_of(clean.chunks),
+    )
 
 
 def _raw_instance(spool: Spool, job_id: JobId) -> Instance:

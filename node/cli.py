@@ -13,12 +13,22 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, cast
+from typing import cast
 
 from deid.errors import DeidError
 from deid.errors import Misconfigured as DeidMisconfigured
-from node.commands.arguments import ae_title, positive, remote
+from node.commands import advice
+from node.commands.admission import add_passcode
+from node.commands.arguments import ae_title, drawn_box, positive, remote
 from node.commands.exits import EXIT_CODES, Exit, NoSpool
+from node.commands.parsers import Parser as _Parser
+from node.commands.parsers import Subparsers as _Subparsers
+from node.commands.parsers import add_command as _add
+from node.commands.parsers import add_config as _add_config
+from node.commands.reporting import add_report
+from node.commands.resend import add_resend
+from node.commands.route import add_init
+from node.commands.trail import add_audit, add_key
 from node.errors import Misconfigured, NodeError, Unreachable
 
 PROG = "deid-node"
@@ -26,24 +36,12 @@ PROG = "deid-node"
 _EXITS: tuple[tuple[type[Exception], Exit], ...] = (
     (Misconfigured, Exit.USAGE),
     (DeidMisconfigured, Exit.USAGE),
-    (Unreachable, Exit.UNREACHABLE),
     (NoSpool, Exit.NOT_RUNNING),
     (NodeError, Exit.FAILED),
     (DeidError, Exit.FAILED),
 )
 
 _Command = Callable[[argparse.Namespace], int]
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(Exit.USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-if TYPE_CHECKING:
-    _Subparsers = argparse._SubParsersAction[_Parser]  # noqa: SLF001  argparse gives it no public name
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,15 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: Exception) -> int:
+    if isinstance(error, Unreachable):
+        return _fail(f"{error}; {advice.of_peer(error)}", Exit.UNREACHABLE)
     for kind, code in _EXITS:
         if isinstance(error, kind):
             return _fail(str(error), code)
     if isinstance(error, OSError) and error.strerror:
         where = "" if error.filename is None else f": {os.fsdecode(error.filename)}"
-        return _fail(f"{error.strerror}{where}", Exit.FAILED)
+        return _fail(f"{error.strerror}{where}; {advice.of_file(error)}", Exit.FAILED)
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    return _fail(f"internal error, {type(error).__name__} at {place}", Exit.FAILED)
+    return _fail(f"internal error, {type(error).__name__} at {place}; report it with this line", Exit.FAILED)
 
 
 def _fail(message: str, code: Exit) -> int:
@@ -97,28 +97,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add(commands: _Subparsers, name: str, run: str, text: str, more: str = "") -> _Parser:
-    """Add one command: `text` is its line in the list, `more` what its own --help says beside it."""
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.\n\n{more}".rstrip(),
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(command=run)
-    return parser
-
-
-def _add_config(parser: _Parser) -> None:
-    parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="the node's TOML file (see config/node.toml); without it the built-in defaults, with all state in ./var",
-    )
-
-
 def _add_running(commands: _Subparsers) -> None:
     serve = _add(
         commands,
@@ -126,12 +104,13 @@ def _add_running(commands: _Subparsers) -> None:
         "running:serve",
         "receive, de-identify and forward until told to stop",
         "Runs the roles receive, work and forward as child processes and starts them again when they end.\n"
-        "SIGTERM or Ctrl-C: each role finishes the instance it holds, then all end. Logs are JSON lines on stderr.",
+        "SIGTERM or Ctrl-C: each role finishes the instance it holds, then all end. SIGHUP: the configuration is read\n"
+        "again; if it is wrong, nothing changes. Logs are JSON lines on stderr.",
     )
     _add_config(serve)
     serve.add_argument(
         "--role",
-        choices=("receive", "work", "forward"),
+        choices=("receive", "work", "forward", "web"),
         help="do only this role's work, in this process, without a supervisor (for one systemd unit per role)",
     )
     status = _add(
@@ -187,12 +166,37 @@ def _add_quarantine(commands: _Subparsers) -> None:
     )
     discard = _add(kinds, "discard", "quarantine:discard", "delete refused instances for good")
     discard.add_argument("--yes", action="store_true", help="do not ask")
-    for several in (release, discard):
+    mask = _add(
+        kinds,
+        "mask",
+        "quarantine:mask",
+        "mask parts of refused instances, and put them back in line",
+        "The boxes are masked beside whatever the profile masks, in place of boxes that were drawn before. What\n"
+        "cannot be cleaned with certainty then is refused again. See the frames first, in the console.",
+    )
+    approve = _add(
+        kinds,
+        "approve",
+        "quarantine:approve",
+        "let frames leave of which only a person can be certain",
+        "For instances that were refused for text-left-in-pixels or kept-back-by-profile, once a person has looked at\n"
+        "all of their frames. All that is found is masked nevertheless, and the last look for identifiers decides.",
+    )
+    for each in (mask, approve):
+        each.add_argument(
+            "--box",
+            type=drawn_box,
+            action="append",
+            required=each is mask,
+            metavar="BOX",
+            help="LEFT,TOP,RIGHT,BOTTOM in pixels, of all frames, or …@2-5 of some; may be given several times",
+        )
+    for several in (release, mask, approve, discard):
         several.add_argument("ids", nargs="*", metavar="ID", help="as `list` prints it")
         several.add_argument("--reason", metavar="REASON", help="all that were refused for this reason")
     show.add_argument("id", metavar="ID", help="as `list` prints it")
     listed.add_argument("--json", action="store_true", help="one JSON object per line")
-    for each in (listed, show, release, discard):
+    for each in (listed, show, release, mask, approve, discard):
         _add_config(each)
 
 
@@ -268,8 +272,8 @@ def _add_patient(parser: _Parser) -> None:
 def _add_profile(commands: _Subparsers) -> None:
     parser = commands.add_parser(
         "profile",
-        help="read what a profile does beside the standard's table",
-        description="Read what a profile does beside the standard's table (PS3.15 Table E.1-1).",
+        help="read what a profile does beside the standard's table, or import one",
+        description="Read what a profile does beside the standard's table (PS3.15 Table E.1-1), or import one.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -300,6 +304,17 @@ def _add_profile(commands: _Subparsers) -> None:
         each.add_argument("--sop-class", metavar="S", help="for its instances: a UID, or a keyword as CTImageStorage")
     for each in (listed, show, diff):
         each.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
+    imported = _add(
+        kinds,
+        "import",
+        "profile_import:imported",
+        "make a profile or region file of what another tool is configured with",
+        "FILE is a script of RSNA CTP's DICOM anonymizer (it becomes a profile), a script of CTP's pixel anonymizer,\n"
+        "or a recipe of pydicom/deid (they become region files). Prints how each of its functions was carried over,\n"
+        "and what is done instead of what could not be; the new file says so too. Read it before you use it.",
+    )
+    imported.add_argument("file", type=Path, metavar="FILE", help="the script or recipe")
+    imported.add_argument("-o", "--out", type=Path, required=True, metavar="OUT", help="the TOML file to write")
 
 
 def _add_lookup(commands: _Subparsers) -> None:
@@ -313,25 +328,41 @@ def _add_lookup(commands: _Subparsers) -> None:
         "The node's key is asked for, or read from the file that --key names; the configuration alone is not enough.\n"
         "Each call adds a line to audit.log in the spool: when, who, which pseudonyms; never what was found.",
     )
-    lookup.add_argument("pseudonyms", nargs="*", metavar="PSEUDONYM", help="a new Patient ID, as the archive has it")
+    lookup.add_argument("pseudonyms", nargs="+", metavar="PSEUDONYM", help="a new Patient ID, as the archive has it")
     lookup.add_argument("--key", type=Path, metavar="FILE", help="the node's key; without it the key is asked for")
     lookup.add_argument("--project", metavar="NAME", help="look only in this project")
-    lookup.add_argument(
-        "--check-audit", action="store_true", help="instead say whether the lines of audit.log hold together"
-    )
     _add_config(lookup)
 
 
-def _add_setup(commands: _Subparsers) -> None:
-    init = _add(
-        commands,
-        "init",
-        "setup:init",
-        "write a configuration and a new secret key into a folder",
-        "Writes node.toml and key (mode 0600); overwrites neither. Who has the key can link pseudonyms to patients;\n"
-        "who loses it can never again give a patient the same pseudonym.",
+def _add_users(commands: _Subparsers) -> None:
+    parser = commands.add_parser(
+        "users",
+        help="say who may use the web console",
+        description="Say who may use the web console. A running console takes a change at once.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    init.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="DIR", help="default: this folder")
+    kinds = parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=_Parser)
+    add = _add(
+        kinds,
+        "add",
+        "users:add",
+        "add a user, or give one another role or password",
+        "The password is asked for twice; without a terminal it is the first line of the standard input.\n"
+        "viewer: sees how the node does, nothing of a patient. reviewer: also refused instances, PATIENT DATA.\n"
+        "admin: all of it, and the audit log.",
+    )
+    add.add_argument("--role", choices=("viewer", "reviewer", "admin"), required=True)
+    add.add_argument("--no-password", action="store_true", help="logs in through a proxy alone ([web.proxy])")
+    listed = _add(kinds, "list", "users:listed", "list the users with their roles")
+    remove = _add(kinds, "remove", "users:remove", "remove a user; who is logged in by that name is out at once")
+    for each in (add, remove):
+        each.add_argument("name", metavar="NAME")
+    for each in (add, listed, remove):
+        _add_config(each)
+
+
+def _add_setup(commands: _Subparsers) -> None:
     check = _add(
         commands,
         "check",
@@ -346,8 +377,15 @@ _GROUPS = (
     _add_running,
     _add_network,
     _add_quarantine,
+    add_resend,
+    add_report,
     _add_offline,
     _add_profile,
     _add_lookup,
+    add_audit,
+    add_key,
+    add_passcode,
+    _add_users,
+    add_init,
     _add_setup,
 )

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from deid.errors import Reason, Refused
 from deid.instance import Instance
-from node.channel import Channel
+from node.audit.outlet import audited
 from node.decoder import Decoder
+from node.destinations.outlet import Outlet, check_outlet, open_outlet
 from node.errors import NoRoom, Transient, Unreachable
 from node.faces import check_delivery
 from node.identities import look_and_say
@@ -32,7 +33,7 @@ from node.transcode import NoSyntax
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from node.settings import Destination, ForwardSettings, Project, Settings
+    from node.settings import AnyDestination, Project, Settings
     from node.transcode import Decode
 
 _ANSWERS = {
@@ -93,9 +94,9 @@ class DirectRelay:
             memory_limit_bytes=work.memory_limit_bytes,
         )
         self._decoder = Decoder(work)
-        self._routes = [
-            _Route(settings.destinations[name], settings.forward, self._decoder) for name in project.destinations
-        ]
+        for name in project.destinations:
+            check_outlet(settings.destinations[name])
+        self._routes = [_Route(settings.destinations[name], settings, self._decoder) for name in project.destinations]
         self._closed = threading.Event()
         threading.Thread(target=self._release_idle, name="direct-idle", daemon=True).start()
 
@@ -140,11 +141,14 @@ class DirectRelay:
 class _Route:
     """The channels to one destination, lent to one thread each."""
 
-    def __init__(self, destination: Destination, forward: ForwardSettings, decode: Decode) -> None:
+    def __init__(self, destination: AnyDestination, settings: Settings, decode: Decode) -> None:
         self._name = Name(destination.name)
+        forward = settings.forward
         self._patience_s = forward.dimse_timeout_s
-        self._channels = [Channel(destination, forward, decode) for _ in range(destination.associations)]
-        self._idle: queue.LifoQueue[Channel] = queue.LifoQueue()
+        self._channels: list[Outlet] = [
+            audited(open_outlet(destination, forward, decode), settings) for _ in range(destination.associations)
+        ]
+        self._idle: queue.LifoQueue[Outlet] = queue.LifoQueue()
         for channel in self._channels:
             self._idle.put(channel)
 
@@ -170,7 +174,7 @@ class _Route:
         return outcome_of(status)
 
     @contextlib.contextmanager
-    def _lent(self) -> Iterator[Channel]:
+    def _lent(self) -> Iterator[Outlet]:
         """Lend a channel, the one used last if there is a choice: the others grow idle and are released."""
         try:
             channel = self._idle.get(timeout=self._patience_s)
@@ -183,7 +187,7 @@ class _Route:
 
     def release_idle(self) -> None:
         """Release what nobody has used for long."""
-        resting: list[Channel] = []
+        resting: list[Outlet] = []
         try:
             while True:
                 resting.append(self._idle.get_nowait())

@@ -14,12 +14,13 @@ from deid.actions import Action
 from deid.elements.dummies import DUMMY_BY_TAG, DUMMY_BY_VR
 from deid.elements.marks import MARKS
 from deid.elements.private import block_of, block_of_creator, creator_name, disclosed, is_creator
+from deid.elements.pseudonyms import PATIENT_ID, value_text
 from deid.encoding.element import DataSet, Element, Fragments
 from deid.encoding.reader import read_data_set, read_part10
 from deid.encoding.syntax import transfer_syntax
 from deid.encoding.tags import SPECIFIC_CHARACTER_SET
 from deid.encoding.text import decode_lenient
-from deid.engine import deidentify, explain
+from deid.engine import deidentify, explain, explain_header
 from deid.errors import Refused, SeriesNeeded
 from deid.instance import Instance
 from deid.search import TEXT_VRS
@@ -152,6 +153,37 @@ def _explained(instance: Instance, context: Context) -> Explanation:
     found += [_added(element, after) for element in added]
     found.sort(key=lambda row: row.path[0])  # stable: the elements of a sequence stay together
     return Explanation(clean.sop_class_uid, instance.transfer_syntax, tuple(found), result.report.pixels)
+
+
+def header_rows(instance: Instance, context: Context) -> list[Row]:
+    """Say of each element what would be done to it, also of an instance that is refused for its pixels or at the end.
+
+    Raises
+    ------
+    Refused
+        If its elements can't be read or cleaned.
+    """
+    found, after = explain_header(instance, context)
+    before = read_data_set(instance.data, instance.transfer_syntax, context.limits)
+    little_endian = transfer_syntax(instance.transfer_syntax).little_endian
+    walk = _Walk(deque(found), value_text(after, PATIENT_ID).encode("ascii", "replace"), little_endian)
+    rows = list(walk.rows(before, after, (), ()))
+    rows += [_added(element, after) for tag, element in after.elements.items() if tag not in before.elements]
+    return sorted(rows, key=lambda row: row.path[0])
+
+
+def source_rows(instance: Instance, context: Context) -> list[Row]:
+    """Return the elements of an instance, of which nothing is known but what they are.
+
+    Raises
+    ------
+    Refused
+        If they can't be read.
+    """
+    before = read_data_set(instance.data, instance.transfer_syntax, context.limits)
+    walk = _Walk(deque(), b"", little_endian=transfer_syntax(instance.transfer_syntax).little_endian)
+    rows = walk.rows(before, _NONE, (), ())
+    return [replace(row, action="", result="", source="") for row in rows]
 
 
 def spots(file: Buffer, refused: Refused, context: Context) -> list[Spot]:

@@ -22,12 +22,26 @@ def files_below(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
-        raise Misconfigured(f"there is no file or folder {source}")
+        raise Misconfigured(f"there is no file or folder {source}; name one that is there")
     found: list[Path] = []
     for folder, folders, names in os.walk(source, onerror=_unreadable):
         folders.sort()
         found.extend(path for path in (Path(folder, name) for name in sorted(names)) if path.is_file())
     return found
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a path leads to a file.
+
+    Raises
+    ------
+    Misconfigured
+        It leads nowhere, or to a folder.
+    """
+    if path.is_dir():
+        raise Misconfigured(f"{path} is a folder; name a file")
+    if not path.exists():
+        raise Misconfigured(f"there is no file {path}; name one that is there")
 
 
 def _unreadable(error: OSError) -> None:

@@ -19,11 +19,12 @@ from enum import Enum
 from ipaddress import ip_address
 
 from node.acceptance import LOCAL_LIMIT_EXCEEDED
+from node.access.certificate import Certificate
+from node.access.tls import current_acceptor
 from node.dimse import PDU_HEADER_BYTES, PduType, ProtocolError, a_abort, pdu_header
 from node.errors import Misconfigured
 from node.guard import close
 from node.log import Event, emit
-from node.setting_types import Tls
 from node.settings import ReceiveSettings
 
 _BACKLOG = 256
@@ -32,17 +33,21 @@ _LINGER_S = 2.0
 _NO_SOCKETS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _BREATH_S = 0.2  # without a socket to give up, wait for one instead of spinning
 
-# PS3.15 Section B.12, BCP 195 profile: TLS 1.2 or newer, forward secrecy, authenticated encryption.
-_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
-
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A peer that has sent a complete A-ASSOCIATE-RQ: its connection, its address, and the body of that PDU."""
+    """A peer that has sent a complete A-ASSOCIATE-RQ: its connection, its address, and the body of that PDU.
+
+    Attributes
+    ----------
+    certificate
+        that it has shown, and the CA vouches for; None without TLS, or where none is asked for
+    """
 
     sock: socket.socket
     address: str
     request: bytes
+    certificate: Certificate | None = None
 
 
 class Phase(Enum):
@@ -69,6 +74,7 @@ class Pending:
     phase: Phase
     received: bytearray = field(default_factory=bytearray)
     missing: int = PDU_HEADER_BYTES
+    certificate: Certificate | None = None
 
 
 class FrontDoor:
@@ -95,7 +101,7 @@ class FrontDoor:
         self._settings = settings
         self._admits_address = admits_address
         self._enter = enter
-        self._tls = None if settings.tls is None else acceptor_context(settings.tls)
+        self._tls = None if settings.tls is None else current_acceptor(settings.tls)
         self._listener = _listen(settings)
         self._pending: dict[Pending, None] = {}
         self._selector = selectors.DefaultSelector()
@@ -115,6 +121,10 @@ class FrontDoor:
         """The port that is listened on, also where the configuration left the choice to the system (0)."""
         port: int = self._listener.getsockname()[1]
         return port
+
+    def renew(self, settings: ReceiveSettings) -> None:
+        """Go by other limits from now on; the address, the port and TLS stay; may be called from any thread."""
+        self._settings = settings
 
     def stop(self) -> None:
         """Make `run` return; may be called from any thread."""
@@ -180,7 +190,7 @@ class FrontDoor:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                sock = self._tls.get().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
                 phase = Phase.HANDSHAKE
         except OSError:
             close(sock)
@@ -225,6 +235,7 @@ class FrontDoor:
     def _shake_hands(self, pending: Pending) -> None:
         if isinstance(pending.sock, ssl.SSLSocket):
             pending.sock.do_handshake()
+            pending.certificate = Certificate.of_peer(pending.sock)
         pending.phase = Phase.REQUEST
         self._read_request(pending)
 
@@ -248,7 +259,8 @@ class FrontDoor:
         return length
 
     def _hand_over(self, pending: Pending) -> None:
-        caller = Caller(pending.sock, pending.address, bytes(pending.received[PDU_HEADER_BYTES:]))
+        request = bytes(pending.received[PDU_HEADER_BYTES:])
+        caller = Caller(pending.sock, pending.address, request, pending.certificate)
         self._selector.unregister(pending.sock)
         if self._enter(caller):
             del self._pending[pending]
@@ -275,29 +287,6 @@ class FrontDoor:
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(pending.sock)
         close(pending.sock)
-
-
-def acceptor_context(tls: Tls) -> ssl.SSLContext:
-    """Return the TLS context of an acceptor; with a CA, peers need a certificate of it.
-
-    Raises
-    ------
-    Misconfigured
-        if a file is missing or does not hold what it should
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(_CIPHERS)
-    try:
-        context.load_cert_chain(tls.certificate, tls.private_key)
-        if tls.ca is not None:
-            context.load_verify_locations(tls.ca)
-            context.verify_mode = ssl.CERT_REQUIRED
-    except (OSError, ssl.SSLError):
-        raise Misconfigured(
-            "receive.tls: certificate, private_key or ca is missing, unreadable, or the first two are not a pair"
-        ) from None
-    return context
 
 
 def _listen(settings: ReceiveSettings) -> socket.socket:

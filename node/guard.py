@@ -12,7 +12,6 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from node.dimse import PDU_HEADER_BYTES, PduType, ProtocolError, pdata_header, pdu_header
@@ -72,12 +71,10 @@ class Line:
         self._patience = patience
         self._header = memoryview(bytearray(PDU_HEADER_BYTES))
         self._body = memoryview(bytearray(patience.max_pdu_bytes))
-        self._fill: Callable[[memoryview, float], None]
-        if isinstance(sock, ssl.SSLSocket):
-            self._fill = self._fill_by_clock
+        self._is_tls = isinstance(sock, ssl.SSLSocket)
+        if self._is_tls:
             sock.settimeout(patience.pdu_s)
         else:
-            self._fill = self._fill_by_kernel
             sock.settimeout(None)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(patience.pdu_s))
 
@@ -173,6 +170,13 @@ class Line:
             if not got:
                 return
             left -= got
+
+    def _fill(self, view: memoryview, within_s: float) -> None:
+        # No bound method is kept in its own object: as a cycle the buffer would wait for the garbage collector.
+        if self._is_tls:
+            self._fill_by_clock(view, within_s)
+        else:
+            self._fill_by_kernel(view, within_s)
 
     def _fill_by_kernel(self, view: memoryview, within_s: float) -> None:
         deadline = 0.0

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from node.schema import Between, Text
 
 if TYPE_CHECKING:
     from node.schema import Where
@@ -56,6 +58,10 @@ class IdentitySettings:
         whether one Patient ID of two issuers is two patients
     remember
         keep, encrypted, who got which keyed pseudonym, so that `deid-node lookup` can tell
+    key
+        number of the key in the key file
+    subkey
+        projects with the same one give a patient the same codes; those of others cannot be linked with them
     """
 
     mode: IdentityMode = IdentityMode.KEYED
@@ -64,12 +70,14 @@ class IdentitySettings:
     columns: Columns = field(default_factory=Columns)
     tell_issuers_apart: bool = False
     remember: bool = False
+    key: Annotated[int, Between(1, 9999)] = 1
+    subkey: Annotated[str, Text(r"([A-Za-z0-9_.-]{1,64})?", "a name of letters, digits, '_', '-' and '.'")] = ""
 
     def unwritten(self) -> IdentitySettings:
         """Give the same without a table that would be written to: then by keyed codes."""
         if self.mode is IdentityMode.CROSSWALK:
             return self
-        return IdentitySettings(tell_issuers_apart=self.tell_issuers_apart)
+        return IdentitySettings(tell_issuers_apart=self.tell_issuers_apart, key=self.key, subkey=self.subkey)
 
     def table_file(self, spool: Path) -> Path:
         """Give the file of the table, or of what is remembered."""

@@ -136,7 +136,9 @@ class IdentityTable:
         Misconfigured
             If the row was written under another key.
         """
-        patient = self._code("patient", project, "drawn" if new is None else "kept", person)
+        # under another key of the project a patient has another code, and both are kept
+        way = "drawn" if new is None else f"kept {new.pseudonym}"
+        patient = self._code("patient", project, way, person)
         known = self._known.get(patient)
         if known is None:
             with _database_errors(self.path):

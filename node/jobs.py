@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from deid.naming import Names
+
 _JOB_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -105,6 +107,8 @@ class NodeReason(StrEnum):
 
     WORKER_DIED = "worker-died"
     WORKER_TIMED_OUT = "worker-timed-out"
+    FORWARDER_DIED = "forwarder-died"
+    OTHER_CONTENT = "other-content"
     OUT_OF_MEMORY = "out-of-memory"
     INTERNAL_ERROR = "internal-error"
     NO_SUCH_PROJECT = "no-such-project"
@@ -162,12 +166,15 @@ class GatheredJob:
         keyed codes of the two UIDs
     announced
         how many instances its sender says that the series has; 0 if it doesn't say
+    names
+        that the clean instance will have, if that can be told
     """
 
     job_id: JobId
     series: str
     instance: str
     announced: int = 0
+    names: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +217,21 @@ class CleanedJob:
         of the clean instance
     size_bytes
         of the clean file
+    names
+        of the clean instance
+    facts
+        what was done to it (node.reports.facts)
+    digest
+        of the clean Data Set (node.contents)
     """
 
     job_id: JobId
     sop_class_uid: str
     transfer_syntax: str
     size_bytes: int
+    names: Names | None = None
+    facts: str = ""
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from deid.errors import Refused
 from node.channel import ClassNotAccepted
 from node.errors import NoRoom, Transient, Unreachable
+from node.flight import Flight
 from node.jobs import NodeReason
 from node.log import Event, Name, emit, emit_error
 from node.retry import delay, next_try
@@ -19,7 +20,7 @@ from node.status import Outcome, outcome_of
 from node.transcode import NoSyntax
 
 if TYPE_CHECKING:
-    from node.channel import Channel
+    from node.destinations.outlet import Outlet
     from node.jobs import Delivery, JobId
     from node.ledger import Ledger
     from node.settings import ForwardSettings
@@ -43,7 +44,7 @@ class Reachability:
     one association at a time.
     """
 
-    def __init__(self, channels: Sequence[Channel]) -> None:
+    def __init__(self, channels: Sequence[Outlet]) -> None:
         self._channels = channels
         self._destination = Name(channels[0].destination.name)
         self._lock = threading.Lock()
@@ -55,7 +56,7 @@ class Reachability:
         """How often the destination came back; a pause that began before the last time is over."""
         return self._returns
 
-    def is_away_for(self, channel: Channel) -> bool:
+    def is_away_for(self, channel: Outlet) -> bool:
         """Note that a channel got no association; say whether that means that the destination is away."""
         if any(other.is_open for other in self._channels if other is not channel):
             return False
@@ -115,11 +116,16 @@ class Lane:
         shared with the other lanes of this destination
     note
         that the destination has stored an instance (job, destination, status); None: then it is delivered
+
+    Attributes
+    ----------
+    flight
+        where it stands which instance the lane has in hand
     """
 
     def __init__(
         self,
-        channel: Channel,
+        channel: Outlet,
         reachability: Reachability,
         ledger: Ledger,
         spool: Spool,
@@ -127,6 +133,7 @@ class Lane:
         stop: threading.Event,
         note: Callable[[JobId, str, int], None] | None = None,
     ) -> None:
+        self.flight = Flight()
         self._note = note or ledger.delivered
         self._channel = channel
         self._destination = channel.destination.name
@@ -184,7 +191,8 @@ class Lane:
                 if self._stop.is_set() or self._pause.left_s():
                     self._give_back(deliveries[index:])
                     return
-                self._deliver(delivery)
+                with self.flight.of(delivery.job_id):
+                    self._deliver(delivery)
                 if time.monotonic() - self._noted_at >= _NOTE_EVERY_S:
                     self._note_delivered()
         finally:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from node import statements as sql
+from node.counters import note_latency
 from node.errors import Misconfigured, NodeError, NoRoom, Transient
 from node.jobs import (
     Delivery,
@@ -40,7 +41,8 @@ LEDGER_FILE = "ledger.db"
 LEDGER_FOLDER = "ledger"
 """Holds the ledger where it is there: SQLite makes files beside a database, so who shares that has to write here."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
+_FIRST_VERSION = 3  # which ledger.sql makes
 
 _BUSY_TIMEOUT_S = 30.0
 _PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 4000", "journal_size_limit = 67108864")
@@ -92,8 +94,8 @@ class Ledger:
             if version > SCHEMA_VERSION:
                 raise Misconfigured(f"ledger {self.path}: written by a later version of deid-node")
             if version < SCHEMA_VERSION:
-                schema = "".join(sql.UPGRADES[each] for each in range(version or SCHEMA_VERSION, SCHEMA_VERSION))
-                schema = schema or Path(__file__).with_name("ledger.sql").read_text("utf-8")
+                schema = "" if version else Path(__file__).with_name("ledger.sql").read_text("utf-8")
+                schema += "".join(sql.UPGRADES[each] for each in range(version or _FIRST_VERSION, SCHEMA_VERSION))
                 self._connection().executescript(f"BEGIN IMMEDIATE;{schema}COMMIT;")
         finally:
             os.close(lock)
@@ -250,6 +252,7 @@ class Ledger:
             raise ValueError("a job without a destination would never be sent, yet count as sent")
         with self.batch():
             if self._run(sql.CLEANED, sop_class_uid, transfer_syntax, size_bytes, job_id).rowcount:
+                note_latency(self, "cleaned", job_id)
                 self._run(sql.FORGET_UNSENT, job_id)
                 self._run_each(sql.DELIVER, [(job_id, destination) for destination in destinations])
                 self._run(sql.SETTLE, job_id)
@@ -314,7 +317,8 @@ class Ledger:
     def delivered(self, job_id: JobId, destination: str, status: int) -> None:
         """Note that a destination has stored the instance."""
         with self.batch():
-            self._run(sql.DELIVERED, status, job_id, destination)
+            if self._run(sql.DELIVERED, status, job_id, destination).rowcount:
+                note_latency(self, "delivered", job_id)
             self._run(sql.SETTLE, job_id)
 
     def retry(

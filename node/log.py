@@ -24,7 +24,7 @@ import structlog
 from node.jobs import JobId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from node.settings import LogSettings
@@ -40,6 +40,9 @@ class Name(str):
 
 Fact: TypeAlias = "int | float | bool | StrEnum | Name | JobId | IPv4Address | IPv6Address | None"
 
+Facts: TypeAlias = "Mapping[str, object]"
+"""Facts as they are said: plain values."""
+
 
 class Event(StrEnum):
     """All that the node ever says."""
@@ -52,6 +55,10 @@ class Event(StrEnum):
     CRASHED = "crashed"
     FAILED = "failed"
     MISCONFIGURED = "misconfigured"
+    SETTINGS_RELOADED = "settings-reloaded"
+    SETTINGS_REJECTED = "settings-rejected"
+    SETTINGS_AWAITED = "settings-awaited"
+    SETTINGS_NEED_RESTART = "settings-need-restart"
     LIBRARY_WARNING = "library-warning"
     KEY_CREATED = "key-created"
     # supervisor
@@ -67,6 +74,9 @@ class Event(StrEnum):
     CONNECTION_DROPPED = "connection-dropped"
     CONNECTION_LOST = "connection-lost"
     TLS_FAILED = "tls-failed"
+    FILES_RELOADED = "files-reloaded"
+    FILES_REJECTED = "files-rejected"
+    PEER_LIMITED = "peer-limited"
     ASSOCIATION_ACCEPTED = "association-accepted"
     ASSOCIATION_REJECTED = "association-rejected"
     ASSOCIATION_RELEASED = "association-released"
@@ -90,11 +100,14 @@ class Event(StrEnum):
     PROTECTION_MISSING = "protection-missing"
     RECONCILED = "reconciled"
     INSTANCE_HELD = "instance-held"
+    INSTANCE_RESENT = "instance-resent"
     HELD_RELEASED = "held-released"
     INSTANCE_GATHERED = "instance-gathered"
     SERIES_PLANNED = "series-planned"
     SERIES_REFUSED = "series-refused"
     PLANS_REMOVED = "plans-removed"
+    DECISION_APPLIED = "decision-applied"
+    DECISION_REJECTED = "decision-rejected"
     CROSSWALK_LOADED = "crosswalk-loaded"
     CROSSWALK_REJECTED = "crosswalk-rejected"
     FILES_REMOVED = "files-removed"
@@ -105,6 +118,11 @@ class Event(StrEnum):
     ASSOCIATION_OPENED = "association-opened"
     ASSOCIATION_FAILED = "association-failed"
     ASSOCIATION_CLOSED = "association-closed"
+    CONNECTION_OPENED = "connection-opened"
+    CONNECTION_CLOSED = "connection-closed"
+    HTTP_REFUSED = "http-refused"
+    ECHO_WELL = "echo-well"
+    ECHO_FAILED = "echo-failed"
     INSTANCE_DELIVERED = "instance-delivered"
     INSTANCE_TRANSCODED = "instance-transcoded"
     DELIVERY_FAILED = "delivery-failed"
@@ -123,6 +141,11 @@ class Event(StrEnum):
     # quarantine
     INSTANCE_RELEASED = "instance-released"
     INSTANCE_DISCARDED = "instance-discarded"
+    # the audit trail
+    AUDIT_FAILED = "audit-failed"
+    REPOSITORY_AWAY = "repository-away"
+    REPOSITORY_BACK = "repository-back"
+    AUDIT_DROPPED = "audit-dropped"
 
 
 _SEVERITIES: Mapping[str, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -139,8 +162,12 @@ _LEVELS: Mapping[Event, Level] = {
     Event.FILES_REMOVED: "debug",
     Event.CRASHED: "error",
     Event.CROSSWALK_REJECTED: "error",
+    Event.FILES_REJECTED: "error",
     Event.FAILED: "error",
     Event.MISCONFIGURED: "error",
+    Event.SETTINGS_REJECTED: "error",
+    Event.SETTINGS_AWAITED: "warning",
+    Event.SETTINGS_NEED_RESTART: "warning",
     Event.DELIVERY_GIVEN_UP: "error",
     Event.COMMITMENT_GIVEN_UP: "error",
     Event.COMMITMENT_FAILED: "warning",
@@ -152,6 +179,7 @@ _LEVELS: Mapping[Event, Level] = {
     Event.CONNECTION_REFUSED: "warning",
     Event.CONNECTION_DROPPED: "warning",
     Event.TLS_FAILED: "warning",
+    Event.PEER_LIMITED: "warning",
     Event.ASSOCIATION_REJECTED: "warning",
     Event.PDU_TOO_LONG: "warning",
     Event.DEADLINE_MISSED: "warning",
@@ -166,8 +194,13 @@ _LEVELS: Mapping[Event, Level] = {
     Event.WORK_PAUSED: "warning",
     Event.PROTECTION_MISSING: "warning",
     Event.ASSOCIATION_FAILED: "warning",
+    Event.HTTP_REFUSED: "warning",
+    Event.ECHO_FAILED: "warning",
     Event.DELIVERY_FAILED: "warning",
     Event.DESTINATION_AWAY: "warning",
+    Event.AUDIT_FAILED: "error",
+    Event.REPOSITORY_AWAY: "warning",
+    Event.AUDIT_DROPPED: "error",
 }
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -184,6 +217,7 @@ class _Log:
         self.severity = _SEVERITIES["info"]
         self.logger: structlog.typing.FilteringBoundLogger | None = None
         self.warnings = itertools.count(1)
+        self.observer: Callable[[Event, Facts], None] | None = None
 
 
 _log = _Log()
@@ -198,6 +232,11 @@ def configure(settings: LogSettings, role: StrEnum | Name, stream: TextIO | None
         wrapper_class=structlog.BoundLogger,
     ).bind(role=str(role), pid=os.getpid())
     silence_libraries()
+
+
+def set_level(settings: LogSettings) -> None:
+    """Say from here on what `settings` asks for, if anything is said at all."""
+    _log.severity = _SEVERITIES[settings.level]
 
 
 def silence_libraries() -> None:
@@ -226,9 +265,16 @@ def emit(event: Event, **facts: Fact) -> None:
     """
     level = _LEVELS.get(event, "info")
     plain = {key: _plain(key, fact) for key, fact in facts.items()}
+    if _log.observer is not None:
+        _log.observer(event, plain)
     if _log.logger is None or _SEVERITIES[level] < _log.severity:
         return
     _log.logger.msg(event.value, level=level, **plain)
+
+
+def observe(observer: Callable[[Event, Facts], None] | None) -> None:
+    """Tell one other, whatever the level, all that is said from here on: the audit trail; None: nobody any more."""
+    _log.observer = observer
 
 
 def emit_error(event: Event, error: BaseException, **facts: Fact) -> None:

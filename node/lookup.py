@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deid.identity import PSEUDONYM_PREFIX
-from node import audit
-from node.audit import Deed
+from node.audit import people
 from node.crosswalk_file import CrosswalkFile
 from node.errors import Misconfigured
 from node.identity_settings import IdentityMode
@@ -55,22 +54,23 @@ def who_is(settings: Settings, secret: bytes, codes: Sequence[str], project: str
         _check_key(settings, secret)
         answers = [Answer(code, _records(settings, secret, code, projects)) for code in codes]
     except Misconfigured:
-        _note(settings, Deed.LOOKUP_DENIED, codes, [code for code in codes if _OURS.fullmatch(code)])
+        _note(settings, codes, [code for code in codes if _OURS.fullmatch(code)], denied=True)
         raise
-    _note(settings, Deed.LOOKUP, codes, [answer.code for answer in answers if answer.records])
+    _note(settings, codes, [answer.code for answer in answers if answer.records], denied=False)
     return answers
 
 
-def _note(settings: Settings, deed: Deed, asked: Sequence[str], pseudonyms: list[str]) -> None:
+def _note(settings: Settings, asked: Sequence[str], pseudonyms: list[str], *, denied: bool) -> None:
     """Write to the audit log what was asked for: of what is no pseudonym only how many, for it may be an old ID."""
-    audit.append(settings.spool.path, deed, {"asked": len(asked), "pseudonyms": pseudonyms})
+    people.looked_up(settings, people.me(), len(asked), pseudonyms, denied=denied)
 
 
 def _projects(settings: Settings, name: str | None) -> list[Project]:
     """Return the projects that keep who is who."""
     chosen = [each for each in settings.projects if name in {None, each.name}]
     if not chosen:
-        raise Misconfigured(f"no project is called {name!r}")
+        known = ", ".join(each.name for each in settings.projects)
+        raise Misconfigured(f"no project is called {name!r}; there are {known}")
     reversible = [each for each in chosen if _is_reversible(each)]
     if not reversible:
         raise Misconfigured(
@@ -86,7 +86,7 @@ def _is_reversible(project: Project) -> bool:
 
 def _check_key(settings: Settings, secret: bytes) -> None:
     if not hmac.compare_digest(load_key(settings.key_file), secret):
-        raise Misconfigured("this is not the key of this node")
+        raise Misconfigured("this is not the key of this node; name the file of its key by --key")
 
 
 def _records(settings: Settings, secret: bytes, code: str, projects: list[Project]) -> tuple[Record, ...]:

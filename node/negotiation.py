@@ -166,4 +166,8 @@ class _RequestorDul(InlineDul):
         if kind != PduType.ASSOCIATE_AC:
             raise ProtocolError(f"PDU type {kind:#04x} in answer to A-ASSOCIATE-RQ")
         with border("A-ASSOCIATE-AC"):
-            return decoded(PduType.ASSOCIATE_AC, body)
+            answer = decoded(PduType.ASSOCIATE_AC, body)
+        if not answer.presentation_context_definition_results_list:
+            # not the same as "none is accepted": PS3.8 Table 9-17 wants a result for each that was proposed
+            raise ProtocolError("A-ASSOCIATE-AC without a result for any presentation context")
+        return answer

@@ -35,7 +35,7 @@ from node.folders import MEDIA_DIRECTORY, files_below
 from node.identities import open_source
 from node.identity_settings import IdentitySettings
 from node.jobs import NodeReason
-from node.key import load_key
+from node.key import load_ring
 from node.pool import WorkerDied, WorkerRaised, WorkerTimedOut
 from node.pool_child import progressed
 
@@ -141,9 +141,9 @@ class Disposition:
 
 @cache
 def _prepared(recipe: Recipe) -> Prepared:
-    secret = load_key(recipe.key_file)
-    source = open_source(recipe.identity, recipe.project, recipe.spool, secret, lenient=recipe.lenient)
-    profile, keys = load_profile(recipe.profile), Keys.from_secret(secret)
+    ring = load_ring(recipe.key_file)
+    source = open_source(recipe.identity, recipe.project, recipe.spool, ring.oldest, lenient=recipe.lenient)
+    profile, keys = load_profile(recipe.profile), Keys.from_secret(ring.secret_for(recipe.identity))
     context = Context(profile, keys, Limits(), source.current(), recipe.models, progressed)
     return Prepared(context, source)
 

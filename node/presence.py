@@ -24,6 +24,7 @@ from node.modes import PRIVATE, mode_of_database_in
 _LOCK = ".node.lock"
 _STATE = ".node.json"
 _ROLES = ("receive", "work", "forward")
+_OPTIONAL_ROLES = ("web",)
 _ONLOOKER_S = 0.5  # an onlooker holds the lock for microseconds
 _ORPHANS_S = 40.0  # the roles of a killed supervisor have time to finish what they hold
 
@@ -151,7 +152,7 @@ def look(spool: Path) -> Sighting:
 def _look_at_units(spool: Path) -> Sighting:
     """Return what can be seen of roles that have no supervisor; `since` is when they were ready, if they ever were."""
     roles = []
-    for role in _ROLES:
+    for role in (*_ROLES, *_OPTIONAL_ROLES):
         path = _role_lock(spool, role)
         with contextlib.suppress(OSError):
             state = "ready" if _is_locked(path) else "stopped"

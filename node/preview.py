@@ -74,13 +74,15 @@ def preview(file: Buffer, context: Context, frame: int) -> Preview:
         The profile doesn't have pixels cleaned, or there is no such frame.
     """
     if context.profile.pixels is None:
-        raise Misconfigured(f"profile {context.profile.name} doesn't have pixels cleaned")
+        raise Misconfigured(
+            f"profile {context.profile.name} doesn't have pixels cleaned; choose one with clean_pixel_data, as tcia"
+        )
     instance = Instance.from_part10(file, context.limits)
     result = deidentify(instance, context)
     report = result.report.pixels
     if report is None or not 1 <= frame <= report.frames:
         frames = 0 if report is None else report.frames
-        raise Misconfigured(f"there is no frame {frame}; the instance has {frames}")
+        raise Misconfigured(f"there is no frame {frame}; the instance has {frames}: choose one by --frame")
     masked = tuple(each for each in report.masked if any(first <= frame <= last for first, last in each.frames))
     clean = Instance(result.clean.transfer_syntax, b"".join(result.clean.chunks))
     sides = [_with_boxes(_frame(each, frame, context.limits), masked) for each in (instance, clean)]

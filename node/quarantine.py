@@ -1,4 +1,4 @@
-"""Refused instances: what a person sees of them, and the two things to do with one: release it or discard it.
+"""Refused instances: what a person sees of them, and what can be done with one: it is released, reviewed or discarded.
 
 What lies in the quarantine folder is the truth. A job that the forwarder has given up gets there when the work role
 next looks.
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from node.jobs import JobId, NodeReason, arrived_at_s
 
 if TYPE_CHECKING:
+    from deid.review import Review
     from node.ledger import Ledger
     from node.spool import Spool
 
-__all__ = ["Entry", "NodeReason", "discard", "listed", "release", "shown"]
+__all__ = ["Entry", "NodeReason", "discard", "listed", "release", "reviewed", "shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,21 @@ def release(spool: Spool, ledger: Ledger, job_id: JobId) -> bool:
         return False
     ledger.released(job_id)
     return True
+
+
+def reviewed(spool: Spool, ledger: Ledger, job_id: JobId, review: Review) -> bool:
+    """Keep what a person says of an instance, and release it; say whether its raw file was in quarantine.
+
+    Raises
+    ------
+    NoRoom, Transient
+        as for `release`
+    """
+    entry = shown(spool, job_id)
+    if entry is None or not spool.quarantine_path(job_id).exists():
+        return False
+    spool.reviews.put(job_id, review)
+    return release(spool, ledger, job_id)
 
 
 def discard(spool: Spool, ledger: Ledger, job_id: JobId) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from deid.toml_lines import line_of
 from node.credentials import credential
 from node.errors import Misconfigured
 
@@ -38,18 +39,27 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a configuration file, for messages; relative paths are taken from its folder."""
+    """A place in a configuration file, for messages; relative paths are taken from its folder.
+
+    Attributes
+    ----------
+    lines
+        of the keys, see `deid.toml_lines`
+    """
 
     file: Path
     key: str = ""
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     def at(self, key: str) -> Where:
         """Go one key down."""
-        return Where(self.file, f"{self.key}.{key}" if self.key else key)
+        return Where(self.file, f"{self.key}.{key}" if self.key else key, self.lines)
 
-    def wrong(self, what: str) -> Misconfigured:
-        """Say what is wrong here."""
-        return Misconfigured(f"{self.file}: {self.key}: {what}" if self.key else f"{self.file}: {what}")
+    def wrong(self, what: str, key: str = "") -> Misconfigured:
+        """Say what is wrong here, on the line of this place or of a `key` in it."""
+        line = line_of(self.lines, self.at(key).key if key else self.key)
+        place = f"{self.file}:{line}" if line else f"{self.file}"
+        return Misconfigured(f"{place}: {self.key}: {what}" if self.key else f"{place}: {what}")
 
 
 def read(kind: type[T], table: object, where: Where, known: Mapping[str, object] | None = None) -> T:
@@ -78,7 +88,7 @@ def read(kind: type[T], table: object, where: Where, known: Mapping[str, object]
     known = known or {}
     for key in table:
         if key not in hints or key in _NOT_IN_A_FILE:
-            raise where.wrong(_unknown(str(key), [name for name in hints if name not in _NOT_IN_A_FILE]))
+            raise where.wrong(_unknown(str(key), [name for name in hints if name not in _NOT_IN_A_FILE]), str(key))
     values = {key: _value(hints[key], value, where.at(key)) for key, value in table.items()}
     values = {**known, **values}
     for each in fields(cast("Any", kind)):
@@ -91,9 +101,14 @@ _NOT_IN_A_FILE = frozenset({"config_path"})
 
 
 def _unknown(key: str, allowed: list[str]) -> str:
-    near = difflib.get_close_matches(key, allowed, 1)
-    remedy = f"did you mean {near[0]!r}?" if near else f"allowed are {', '.join(sorted(allowed))}"
+    remedy = nearest(key, allowed) or f"allowed are {', '.join(sorted(allowed))}"
     return f"unknown key {key!r}; {remedy}"
+
+
+def nearest(text: str, known: Collection[str]) -> str:
+    """Return a question for the one of several names that is most like another; empty if none is."""
+    near = difflib.get_close_matches(text, known, 1)
+    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def _value(hint: Any, value: object, where: Where) -> object:  # noqa: ANN401  a type, as typing spells it
@@ -123,7 +138,8 @@ def _limited(value: object, limits: list[object], where: Where) -> object:
 
 def _one_of(allowed: list[str], value: object, where: Where) -> str:
     if not isinstance(value, str) or value not in allowed:
-        raise where.wrong(f"must be one of {', '.join(map(repr, allowed))}")
+        near = nearest(value, allowed) if isinstance(value, str) else ""
+        raise where.wrong(f"must be one of {', '.join(map(repr, allowed))}" + (f"; {near}" if near else ""))
     return value
 
 
@@ -136,9 +152,20 @@ def _tuple(kind: Any, value: object, where: Where) -> tuple[object, ...]:  # noq
 def _named(kind: Any, value: object, where: Where) -> dict[str, object]:  # noqa: ANN401  a type
     if not isinstance(value, Mapping):
         raise where.wrong("must be a table of tables")
-    return {
-        name: read(kind, {**_table(each, where.at(name)), "name": name}, where.at(name)) for name, each in value.items()
-    }
+    return {name: _read_named(kind, _table(each, where.at(name)), name, where.at(name)) for name, each in value.items()}
+
+
+def _read_named(kind: Any, table: Mapping[str, object], name: str, where: Where) -> object:  # noqa: ANN401  a type
+    """Read a table that has its name from outside; of several types of it, `kind` in it chooses one, or the first."""
+    if get_origin(kind) in (Union, UnionType):
+        by_kind = {_default(each, "kind"): each for each in get_args(kind)}
+        chosen = _one_of(list(by_kind), table.get("kind", next(iter(by_kind))), where.at("kind"))
+        kind = by_kind[chosen]
+    return read(kind, {**table, "name": name}, where)
+
+
+def _default(kind: Any, name: str) -> str:  # noqa: ANN401  a type
+    return next(str(each.default) for each in fields(kind) if each.name == name)
 
 
 def _table(value: object, where: Where) -> Mapping[str, object]:

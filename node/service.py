@@ -7,21 +7,25 @@ import ctypes
 import gc
 import importlib
 import os
+import resource
 import select
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, cast
 
 from node import log
+from node.audit.recorder import recording
 from node.errors import NodeError
 from node.key import create_key, load_key
 from node.log import Event, Name
 from node.notify import Notifier, WatchedStop
 from node.presence import Presence, RoleState, claimed
-from node.settings import Settings
+from node.reload import Reload, say_rejected
+from node.settings import Settings, load_settings
 from node.supervisor import LIFELINE, READY, Patience, Supervisor, Task
 
 _PR_SET_PDEATHSIG = 1
@@ -35,14 +39,20 @@ class Role(StrEnum):
     RECEIVE = "receive"
     WORK = "work"
     FORWARD = "forward"
+    WEB = "web"
 
 
 # Imported by name, so that the receiver's process never loads the cleaning code, nor the worker's the network.
-_MODULES = {Role.RECEIVE: "node.scp", Role.WORK: "node.worker", Role.FORWARD: "node.forwarder"}
+_MODULES = {
+    Role.RECEIVE: "node.scp",
+    Role.WORK: "node.worker",
+    Role.FORWARD: "node.forwarder",
+    Role.WEB: "node.web.server",
+}
 
 
 class _RoleModule(Protocol):
-    def run(self, settings: Settings, stop: threading.Event, ready: Callable[[], None]) -> None: ...
+    def run(self, settings: Settings, stop: threading.Event, ready: Callable[[], None], *reload: Reload) -> None: ...
 
 
 def supervise(settings: Settings, notifier: Notifier, announce: Callable[[str], None]) -> int:
@@ -71,16 +81,38 @@ def supervise(settings: Settings, notifier: Notifier, announce: Callable[[str], 
     log.configure(settings.log, Name("supervisor"))
     presence = Presence(settings.spool.path)
     try:
-        witness = _LogWitness(presence, settings, announce)
-        return Supervisor(tasks(settings), notifier, witness, inherited=[presence.fd]).run()
+        witness, children = _LogWitness(presence, settings, announce), tasks(settings)
+        may_reload = None if _is_on_a_terminal() else _reloadable(settings)
+        with recording(settings, [each.role for each in children], is_whole=True):
+            return Supervisor(children, notifier, witness, inherited=[presence.fd], may_reload=may_reload).run()
     finally:
         presence.close()
 
 
+def _is_on_a_terminal() -> bool:
+    """Say whether a person looks on: then SIGHUP means that the terminal is gone, and no reload."""
+    return sys.stderr.isatty()
+
+
+def _reloadable(settings: Settings) -> Callable[[], bool]:
+    """Return what says whether the configuration file is right; if it isn't, the log says so."""
+
+    def is_right() -> bool:
+        try:
+            log.set_level(load_settings(settings.config_path).log)
+        except NodeError as error:
+            say_rejected(error)
+            return False
+        return True
+
+    return is_right
+
+
 def tasks(settings: Settings) -> list[Task]:
-    """Return the children of the supervisor: one per role, and as many receivers as the settings want."""
+    """Return the children of the supervisor: one per role (web: if it has a port), as many receivers as wanted."""
     config = () if settings.config_path is None else ("--config", str(settings.config_path))
     roles = [Role.RECEIVE] * settings.receive.processes + [Role.WORK, Role.FORWARD]
+    roles += [Role.WEB] * bool(settings.web.port)
     return [Task(role, (sys.executable, "-m", "node", "serve", "--role", role, *config)) for role in roles]
 
 
@@ -116,10 +148,14 @@ def run_role(role: Role, settings: Settings, notifier: Notifier) -> int:
     Only the main thread can run it: it takes the process's signals.
     """
     log.configure(settings.log, role)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold instances
     _die_with_parent()
     gc.freeze()  # what the imports brought stays; instances leave no cycles behind
     gc.set_threshold(_COLLECT_AFTER)
-    stop = WatchedStop(notifier)
+    stop, reload = WatchedStop(notifier), Reload(settings)
+    # The console begins anew: it stops, and whoever started it starts it again.
+    reloads = () if role is Role.WEB or _is_on_a_terminal() else (reload,)
+    on_hangup = reload.ask if reloads else None
     ready_fd, lifeline = _take_fd(READY), _take_fd(LIFELINE)
 
     def ready() -> None:
@@ -130,10 +166,11 @@ def run_role(role: Role, settings: Settings, notifier: Notifier) -> int:
             with contextlib.suppress(OSError):
                 os.write(ready_fd, b"1")
 
-    with claimed(settings.spool.path, role) as claim, _stopped_by_signal_or_loss(stop, lifeline, notifier):
+    with claimed(settings.spool.path, role) as claim, _stopped_by_signal_or_loss(stop, lifeline, notifier, on_hangup):
         try:
             module = cast("_RoleModule", importlib.import_module(_MODULES[role]))
-            module.run(settings, stop, ready)
+            with recording(settings, [role], is_whole=lifeline < 0):
+                module.run(settings, stop, ready, *reloads)
         except NodeError:
             raise
         except Exception as error:
@@ -179,8 +216,12 @@ class _LogWitness:
 
 
 @contextlib.contextmanager
-def _stopped_by_signal_or_loss(stop: threading.Event, lifeline: int, notifier: Notifier) -> Iterator[None]:
-    """Set `stop` on SIGTERM, SIGINT or SIGHUP, or at the lifeline's end; without a supervisor the end is also forced.
+def _stopped_by_signal_or_loss(
+    stop: threading.Event, lifeline: int, notifier: Notifier, on_hangup: Callable[[], None] | None
+) -> Iterator[None]:
+    """Set `stop` on SIGTERM or SIGINT, or at the lifeline's end; without a supervisor the end is also forced.
+
+    SIGHUP calls `on_hangup`, or without it stops too.
 
     The signal handlers only wake a thread: an Event set inside a handler can deadlock with the wait it interrupts.
     """
@@ -189,7 +230,8 @@ def _stopped_by_signal_or_loss(stop: threading.Event, lifeline: int, notifier: N
     old_wakeup = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     old = {n: signal.signal(n, lambda *_: None) for n in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(wakeup, lifeline, stop, done, notifier), name="stop", daemon=True)
+    hear = _Hear(stop, notifier, on_hangup)
+    watcher = threading.Thread(target=_watch, args=(wakeup, lifeline, hear, done), name="stop", daemon=True)
     watcher.start()
     try:
         yield
@@ -204,19 +246,39 @@ def _stopped_by_signal_or_loss(stop: threading.Event, lifeline: int, notifier: N
         os.close(written)
 
 
-def _watch(wakeup: int, lifeline: int, stop: threading.Event, done: threading.Event, notifier: Notifier) -> None:
+@dataclass(frozen=True, slots=True)
+class _Hear:
+    """What follows from signals."""
+
+    role_stop: threading.Event
+    notifier: Notifier
+    on_hangup: Callable[[], None] | None
+
+    def signals(self, numbers: bytes) -> None:
+        """Stop, unless all of them ask for a reload."""
+        if self.on_hangup and numbers and set(numbers) == {signal.SIGHUP}:
+            self.on_hangup()
+        else:
+            self.stop()
+
+    def stop(self) -> None:
+        """Tell the role, and before it the manager."""
+        if not self.role_stop.is_set():
+            self.notifier.stopping()
+            self.role_stop.set()
+
+
+def _watch(wakeup: int, lifeline: int, hear: _Hear, done: threading.Event) -> None:
     watched = [wakeup] if lifeline < 0 else [wakeup, lifeline]
     while not done.is_set():
         readable, _, _ = select.select(watched, [], [])
-        if not stop.is_set():
-            notifier.stopping()
-            stop.set()
         if lifeline in readable:
+            hear.stop()
             # Nobody is left to send SIGKILL: an orphan must not hold the port and the locks of the next node.
             if not done.wait(Patience().stop_s):
                 os._exit(1)
             return
-        os.read(wakeup, 512)
+        hear.signals(os.read(wakeup, 512))
 
 
 def _take_fd(variable: str) -> int:

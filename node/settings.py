@@ -7,25 +7,29 @@ the key and the remedy. Relative paths are relative to the configuration file, w
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from node.commitment.settings import CommitmentMode, CommitmentSettings, ReportTo, check_commitment
-from node.credentials import is_credential
+from deid.toml_lines import lines_of
+from node.access.settings import Peer
+from node.audit.settings import AuditSettings
+from node.commitment.settings import CommitmentMode, CommitmentSettings
+from node.destinations.settings import FolderDestination, StowDestination
 from node.errors import Misconfigured
-from node.identity_settings import IdentitySettings, check_identity
-from node.schema import Between, Text, Where, read
-from node.setting_types import AeTitle, Count, Days, Host, Port, Seconds, Tls
+from node.identity_settings import IdentitySettings
+from node.schema import Between, Where, read
+from node.setting_checks import check_settings
+from node.setting_types import AeTitle, Count, Days, Host, NameText, Port, Seconds, Tls
+from node.web.settings import WebSettings
 
 DEFAULT_AE_TITLE = "DEIDNODE"
 
-NameText: TypeAlias = Annotated[str, Text(r"[A-Za-z0-9_.-]{1,64}", "a name of letters, digits, '_', '-' and '.'")]
 Bytes: TypeAlias = Annotated[int, Between(0, 1 << 50)]
 
 
@@ -72,6 +76,8 @@ class ReceiveSettings:
         that have not yet sent an A-ASSOCIATE-RQ; one more drops the oldest
     max_instance_bytes
         a longer instance is answered A700
+    passcodes_file
+        users and their passcodes, for peers that have to name one
     """
 
     address: str = "127.0.0.1"
@@ -87,6 +93,7 @@ class ReceiveSettings:
     max_pending_connections: Count = 64
     max_instance_bytes: Bytes = 8 << 30
     tls: Tls | None = None
+    passcodes_file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,8 @@ class ForwardSettings:
         after the first failure
     idle_release_s
         an association without work is released after this long
+    echo_every_s
+        each destination is asked for a sign of life so often; 0: never
     """
 
     first_retry_s: Seconds = 2.0
@@ -155,6 +164,7 @@ class ForwardSettings:
     dimse_timeout_s: Seconds = 60.0
     connect_timeout_s: Seconds = 10.0
     idle_release_s: Seconds = 30.0
+    echo_every_s: Annotated[float, Between(0.0, 86_400.0)] = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,26 +185,6 @@ class LogSettings:
     """What is logged: this level and above. Lines are JSON on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who may send: an AE title (``*`` = any) from an address or network (CIDR).
-
-    Attributes
-    ----------
-    commitment
-        where reports of storage commitment go; None: they are given on the association that asked, or not at all
-    """
-
-    ae_title: AeTitle
-    address: str
-    commitment: ReportTo | None = None
-
-    @property
-    def network(self) -> IPv4Network | IPv6Network:
-        """`address` as a network."""
-        return ip_network(self.address)
 
 
 class DeliveryMode(StrEnum):
@@ -220,6 +210,8 @@ class Project:
         calling AE titles, empty for all that may call; an instance from another is answered 0124 (not authorized)
     commitment
         when the node commits itself to the storage of an instance, for senders that ask
+    resent
+        what becomes of an instance that all destinations have with the same content
     identity
         who patients become
     """
@@ -232,12 +224,13 @@ class Project:
     accepts: tuple[str, ...] = ()
     peers: tuple[AeTitle, ...] = ()
     commitment: CommitmentMode = CommitmentMode.NONE
+    resent: Literal["forward", "drop"] = "forward"
     identity: IdentitySettings = field(default_factory=IdentitySettings)
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An archive.
+    """An archive that takes instances by C-STORE.
 
     Attributes
     ----------
@@ -257,12 +250,20 @@ class Destination:
     associations: Annotated[int, Between(1, 64)] = 2
     commitment: bool = False
     tls: Tls | None = None
+    kind: Literal["c-store"] = "c-store"
 
+    @property
+    def address(self) -> str:
+        """Where it is, for a person."""
+        return f"{self.ae_title}@{self.host}:{self.port}"
+
+
+AnyDestination: TypeAlias = Destination | StowDestination | FolderDestination
 
 _LOOPBACK = (Peer("*", "127.0.0.0/8"), Peer("*", "::1"))
 
 
-def _archive() -> Mapping[str, Destination]:
+def _archive() -> Mapping[str, AnyDestination]:
     return {"archive": Destination("archive", "ARCHIVE", "127.0.0.1", 11113)}
 
 
@@ -280,10 +281,17 @@ class Settings:
     commitment: CommitmentSettings = field(default_factory=CommitmentSettings)
     models: ModelsSettings = field(default_factory=ModelsSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    web: WebSettings = field(default_factory=WebSettings)
+    audit: AuditSettings = field(default_factory=AuditSettings)
     peers: tuple[Peer, ...] = _LOOPBACK
     projects: tuple[Project, ...] = (Project("default"),)
-    destinations: Mapping[str, Destination] = field(default_factory=_archive)
+    destinations: Mapping[str, AnyDestination] = field(default_factory=_archive)
     config_path: Path | None = None
+
+    @property
+    def archives(self) -> Mapping[str, Destination]:
+        """The destinations that take instances by C-STORE, and may be asked for storage commitment."""
+        return {name: each for name, each in self.destinations.items() if isinstance(each, Destination)}
 
     def project_for(self, called_ae_title: str) -> Project | None:
         """Find the project that a called AE title chooses; spaces around it don't count (PS3.8 Table 9-11)."""
@@ -321,16 +329,17 @@ def load_settings(path: Path | None) -> Settings:
         with the file, the key and the remedy
     """
     file = (path or Path("built-in defaults")).absolute()
-    table = _parsed(file) if path else {}
-    where = Where(file)
+    table, lines = _parsed(file) if path else ({}, {})
+    where = Where(file, lines=lines)
     ae_title = table.get("ae_title", DEFAULT_AE_TITLE)
     table = {"ae_title": ae_title, **_PATHS, "projects": [{"name": "default"}], "destinations": _ARCHIVE, **table}
     table["spool"] = _filled(table.get("spool", {}), {"path": "var/spool"})
+    table["web"] = _filled(table.get("web", {}), {"users_file": "var/users"})
     table["projects"] = [_filled(each, {"called_ae_title": ae_title}) for each in _listed(table["projects"])]
-    table["destinations"] = _each_filled(table["destinations"], {"calling_ae_title": ae_title})
+    table["destinations"] = _archives_filled(table["destinations"], {"calling_ae_title": ae_title})
     settings = read(Settings, table, where, {"config_path": file if path else None})
     settings = replace(settings, projects=tuple(_placed(each, file.parent) for each in settings.projects))
-    _check_names(settings, where)
+    check_settings(settings, where)
     return settings
 
 
@@ -338,14 +347,15 @@ _PATHS = {"key_file": "var/key"}
 _ARCHIVE = {"archive": {"ae_title": "ARCHIVE", "host": "127.0.0.1", "port": 11113}}
 
 
-def _parsed(file: Path) -> dict[str, Any]:
+def _parsed(file: Path) -> tuple[dict[str, Any], Mapping[str, int]]:
     try:
-        with file.open("rb") as toml:
-            return tomllib.load(toml)
+        text = file.read_text("utf-8")
+        return tomllib.loads(text), lines_of(text)
     except OSError as error:
         raise Misconfigured(f"{file}: {error.strerror}; `deid-node init` writes a configuration") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{file}: not TOML: {error}") from None
+        line = re.search(r"\(at line (\d+)", str(error))
+        raise Misconfigured(f"{file}{f':{line[1]}' if line else ''}: not TOML: {error}") from None
 
 
 # What these three meet may be of any type: `read` says so afterwards, with the key.
@@ -359,8 +369,14 @@ def _listed(tables: Any) -> list[Any]:  # noqa: ANN401
     return tables if isinstance(tables, list) else [tables]
 
 
-def _each_filled(tables: Any, known: dict[str, str]) -> Any:  # noqa: ANN401
-    return {name: _filled(each, known) for name, each in tables.items()} if isinstance(tables, dict) else tables
+def _archives_filled(tables: Any, known: dict[str, str]) -> Any:  # noqa: ANN401
+    if not isinstance(tables, dict):
+        return tables
+    return {name: _filled(each, known) if _is_archive(each) else each for name, each in tables.items()}
+
+
+def _is_archive(table: Any) -> bool:  # noqa: ANN401
+    return isinstance(table, dict) and table.get("kind", "c-store") == "c-store"
 
 
 def _placed(project: Project, folder: Path) -> Project:
@@ -368,49 +384,3 @@ def _placed(project: Project, folder: Path) -> Project:
     if not _is_path(project.profile):
         return project
     return replace(project, profile=str(folder / Path(project.profile).expanduser()))
-
-
-def _check_names(settings: Settings, where: Where) -> None:
-    for number, peer in enumerate(settings.peers, 1):
-        try:
-            ip_network(peer.address)
-        except ValueError as error:
-            raise where.at(f"peers.{number}.address").wrong(
-                f"must be an address or a network (CIDR): {error}"
-            ) from None
-    _check_unique("name", [each.name for each in settings.projects], where)
-    _check_unique("called_ae_title", [each.called_ae_title for each in settings.projects], where)
-    for number, project in enumerate(settings.projects, 1):
-        at = where.at(f"projects.{number}.destinations")
-        if not project.destinations:
-            raise at.wrong("needs at least one destination")
-        for name in project.destinations:
-            if name not in settings.destinations:
-                raise at.wrong(f"no destination is called {name!r}; add [destinations.{name}]")
-        _check_permission(project, settings.peers, where.at(f"projects.{number}"))
-        check_identity(project.identity, where.at(f"projects.{number}.identity"))
-    check_commitment(settings, where)
-    receive = settings.receive
-    if receive.tls and not is_credential(receive.tls.certificate) and not receive.tls.certificate.is_file():
-        raise where.at("receive.tls.certificate").wrong("no such file")
-
-
-def _check_permission(project: Project, peers: tuple[Peer, ...], where: Where) -> None:
-    if project.accepts:
-        from node.contexts import sop_class_uid  # noqa: PLC0415  takes half a second that few commands need
-
-        try:
-            for name in project.accepts:
-                sop_class_uid(name)
-        except ValueError as error:
-            raise where.at("accepts").wrong(str(error)) from None
-    titles = {peer.ae_title.strip() for peer in peers}
-    for title in project.peers:
-        if not titles & {"*", title.strip()}:
-            raise where.at("peers").wrong(f"{title!r} may not call at all; add it to [[peers]]")
-
-
-def _check_unique(key: str, values: list[str], where: Where) -> None:
-    for value in values:
-        if values.count(value) > 1:
-            raise where.at("projects").wrong(f"two projects have the {key} {value!r}; it must tell them apart")

@@ -45,6 +45,7 @@ class Sinks:
             # a note is made in the commit of the job's row: it takes the same connection
             self._ledger = originals.ledger if originals else open_ledger(settings.spool.path)
             self._sweep(self._spool)
+        self._spooled = {each.name for each in settings.projects if each.delivery is DeliveryMode.SPOOLED}
         for project in settings.projects:
             self._open[project.name] = self._opener(settings, project)
 
@@ -52,6 +53,10 @@ class Sinks:
         """Return what opens a sink for each instance of one association."""
         open_sink = self._open[project]
         return lambda arrival: open_sink(arrival, calling_ae, called_ae)
+
+    def is_short_of_room(self, project: str) -> bool:
+        """Say whether the spool has room for hardly more than what is under way; direct projects need none."""
+        return self._spool is not None and project in self._spooled and self._spool.is_short_of_room()
 
     def close(self) -> None:
         """End what stands behind direct projects; no sink is opened any more."""

@@ -4,6 +4,7 @@
     outbox/<job>.dcm        clean
     quarantine/<job>.dcm    raw, refused            quarantine/<job>.json   why
     series/                 how series are to be cleaned: see `node.plans`
+    decisions/, reviews/    what persons say of refused instances: see `node.decisions`, `node.reviews`
 
 A file has this name only once it is complete and on the disk: written as ``<job>.<pid>.part``, fsynced, renamed, and
 the folder fsynced. The writer holds a lock on its part, so a part that nobody locks was left by somebody who died.
@@ -16,17 +17,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from node.boot import boot_id
+from node.decisions import DECISIONS
 from node.errors import Misconfigured, NoRoom
 from node.jobs import JobId, NodeReason
+from node.modes import PRIVATE, mode_in
 from node.part import PART_SUFFIX, PartFile, disk_errors, sweep_part, sync_folder
 from node.plans import SERIES, Plans
 from node.raw import Origin, raw_origin
+from node.reviews import REVIEWS, Reviews
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +42,10 @@ if TYPE_CHECKING:
 __all__ = ["Files", "IncomingFile", "Origin", "Record", "Spool", "raw_origin"]
 
 INCOMING, OUTBOX, QUARANTINE = "incoming", "outbox", "quarantine"
-_FOLDERS = (INCOMING, OUTBOX, QUARANTINE, SERIES)
+_FOLDERS = (INCOMING, OUTBOX, QUARANTINE, SERIES, DECISIONS, REVIEWS)
+_SENDERS_WAIT_BELOW = 2  # times the room that is kept free
 _BOOT_FILE = "outbox.boot"
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,7 @@ class Spool:
     def __init__(self, path: Path, min_free_bytes: int) -> None:
         self.path = path
         self.plans = Plans(path / SERIES)
+        self.reviews = Reviews(path / REVIEWS)
         self._min_free_bytes = min_free_bytes
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -159,6 +167,10 @@ class Spool:
         """How much an unprivileged writer could write."""
         status = os.statvfs(self.path)
         return status.f_bavail * status.f_frsize
+
+    def is_short_of_room(self) -> bool:
+        """Say whether there is so little room that new senders should wait; those that are here may use it."""
+        return self.free_bytes() < _SENDERS_WAIT_BELOW * self._min_free_bytes
 
     def check_room(self) -> None:
         """Refuse to take more.
@@ -257,10 +269,28 @@ class Spool:
             file.commit()
         with disk_errors():
             with suppress(FileNotFoundError):
-                self.incoming_path(job_id).rename(self.quarantine_path(job_id))
+                self._take_out(self.incoming_path(job_id), self.quarantine_path(job_id))
             sync_folder(self.path / QUARANTINE)
             sync_folder(self.path / INCOMING)
             self.outbox_path(job_id).unlink(missing_ok=True)
+
+    def _take_out(self, incoming: Path, quarantine: Path) -> None:
+        """Move a raw file; where others may read the quarantine than what comes in, as a file of the former's group.
+
+        At any moment there is one raw file. One that can't be copied for that is moved all the same.
+        """
+        folder, copy = quarantine.parent, quarantine.with_suffix(f".{os.getpid()}{PART_SUFFIX}")
+        mode = mode_in(folder)
+        is_theirs = mode == PRIVATE or incoming.stat().st_gid == folder.stat().st_gid
+        if not is_theirs:
+            try:
+                _copy(incoming, copy, mode)
+            except OSError:
+                copy.unlink(missing_ok=True)
+                is_theirs = True  # nobody but us can read it there, but there it is
+        incoming.rename(quarantine)
+        if not is_theirs:
+            copy.rename(quarantine)
 
     def record(self, job_id: JobId) -> Record:
         """Read why an instance is in quarantine; `NodeReason.UNRECORDED` if that isn't known."""
@@ -294,6 +324,7 @@ class Spool:
     def discard(self, job_id: JobId) -> None:
         """Delete what is in quarantine of a job: first the instance, last the reason."""
         self.quarantine_path(job_id).unlink(missing_ok=True)
+        self.reviews.drop(job_id)
         sync_folder(self.path / QUARANTINE)
         self.drop_record(job_id)
 
@@ -308,6 +339,7 @@ class Spool:
         for job_id in job_ids:
             self.outbox_path(job_id).unlink(missing_ok=True)
             self.incoming_path(job_id).unlink(missing_ok=True)
+            self.reviews.drop(job_id)
 
     def sweep_parts(self) -> int:
         """Delete parts whose writers died; return how many there were."""
@@ -316,3 +348,13 @@ class Spool:
 
 def _no_check() -> None:
     """Let the outbox and the quarantine use the reserve."""
+
+
+def _copy(source: Path, target: Path, mode: int) -> None:
+    """Copy a file durably, but for its name."""
+    fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with source.open("rb") as file, os.fdopen(fd, "wb") as copy:
+        shutil.copyfileobj(file, copy, _PIECE_BYTES)
+        copy.flush()
+        os.fchmod(fd, mode)
+        os.fsync(fd)

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 JOB = "SELECT id, project, state, place, size_bytes, attempts, reason, waits_for FROM jobs "
 OPEN = "place <> 'gone'"  # word for word the condition of the index, or SQLite would not use it
 
@@ -99,5 +101,7 @@ UPGRADES = {
         ALTER TABLE jobs ADD COLUMN announced INTEGER NOT NULL DEFAULT 0;
         CREATE INDEX jobs_gathered ON jobs (project, series, instance, announced, attempts) WHERE state = 'gathered';
         PRAGMA user_version = 3;""",
+    3: Path(__file__).with_name("counters.sql").read_text("utf-8"),
+    4: (Path(__file__).parent / "reports" / "reports.sql").read_text("utf-8"),
 }
 SYNC = "UPDATE totals SET n = n + 1 WHERE name = 'syncs'"

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from node.commitment.overview import open_requests, uncommitted_by_destination
+from node.destinations import echoes
 from node.jobs import arrived_at_s
 from node.ledger import ledger_path, open_ledger
 from node.presence import RoleState, look
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from node.destinations.echoes import LastEcho
     from node.jobs import Queue
     from node.settings import Settings
 
@@ -60,6 +62,8 @@ class StatusReport:
         instances that wait for the crosswalk of a project
     gathering
         series that are only cleaned as a whole, and may not be there yet
+    echoes
+        what the last echo of each destination showed
     uncommitted
         instances by destination that has stored them, and is yet to commit itself to that
     commitment_requests
@@ -79,6 +83,7 @@ class StatusReport:
     held: Mapping[str, int]
     gathering: tuple[Gathering, ...]
     destinations: tuple[Queue, ...]
+    echoes: Mapping[str, LastEcho]
     uncommitted: Mapping[str, int]
     commitment_requests: int
     quarantine: Mapping[str, int]
@@ -118,6 +123,7 @@ def collect(settings: Settings) -> StatusReport:
         held=held,
         gathering=gathering,
         destinations=destinations,
+        echoes=_echoes(spool) if has_spool else {},
         uncommitted=_uncommitted(spool) if has_spool else {},
         commitment_requests=open_requests(spool),
         quarantine=_quarantine(settings) if has_spool else {},
@@ -155,6 +161,14 @@ def _uncommitted(spool: Path) -> dict[str, int]:
         ledger.close()
 
 
+def _echoes(spool: Path) -> dict[str, LastEcho]:
+    ledger = open_ledger(spool)
+    try:
+        return echoes.last(ledger)
+    finally:
+        ledger.close()
+
+
 def _quarantine(settings: Settings) -> dict[str, int]:
     spool = Spool(settings.spool.path, settings.spool.min_free_bytes)
     return dict(Counter(entry.reason for entry in listed(spool)))
@@ -168,7 +182,7 @@ def _free_bytes(path: Path) -> int:
 
 def _node(report: StatusReport) -> Iterator[str]:
     process = f" (pid {report.pid})" if report.pid else ""
-    state = f"runs{process}" if report.running else "does not run"
+    state = f"runs{process}" if report.running else "does not run; start it by `deid-node serve`"
     yield f"{report.ae_title} on {report.listens_on} {state}"
     for role in report.roles:
         line = f"  {role.name:<11} {role.state:<11} for {_duration(time.time() - role.since)}"
@@ -212,6 +226,17 @@ def _destinations(report: StatusReport) -> Iterator[str]:
         yield f"{line}, {queue.given_up} given up" if queue.given_up else line
 
 
+def _echoed(report: StatusReport) -> Iterator[str]:
+    for each in report.echoes.values():
+        ago, since = _duration(time.time() - each.at_s), _duration(time.time() - each.since_s)
+        if each.is_well:
+            took = "" if each.after_s is None else f" after {1000 * each.after_s:.0f} ms"
+            yield f"echo of {each.destination}: {each.result}{took}, {ago} ago; well for {since}"
+        else:
+            last = f"well {_duration(time.time() - each.well_at_s)} ago" if each.well_at_s else "never well"
+            yield f"echo of {each.destination}: {each.result} for {since}, {last}: {each.detail}"
+
+
 def _requests(report: StatusReport) -> Iterator[str]:
     if report.commitment_requests:
         yield f"storage commitment: {report.commitment_requests} requests of senders to be reported on"
@@ -222,7 +247,7 @@ def _refused(report: StatusReport) -> Iterator[str]:
         yield f"quarantine: {number} {reason}"
 
 
-_PARTS = (_node, _jobs, _held, _gathering, _destinations, _requests, _refused)
+_PARTS = (_node, _jobs, _held, _gathering, _destinations, _echoed, _requests, _refused)
 
 
 def _duration(seconds: float) -> str:

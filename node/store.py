@@ -4,7 +4,7 @@
 0122  the command's SOP Class is not the presentation context's
 0124  the project takes no instances of this SOP Class, or none from this AE; said for each instance and not for the
       association, so that the sender's log shows the reason
-A700  no room, or longer than an instance may be
+A700  no room, or longer than an instance may be, or more than this peer may send now
 A900  the data set's SOP Class is not the command's
 C000  the Affected SOP Instance UID is no UID or not the data set's; the data set is cut short or has no UIDs
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deid.encoding.syntax import transfer_syntax
+from node.access.limits import Allowance
 from node.association import Intake
 from node.contexts import STORAGE_SOP_CLASSES, AcceptedContext, sop_class_uid
 from node.errors import NodeError
@@ -109,6 +110,8 @@ class Store:
         gives the sink of one instance
     allowed
         the SOP Classes that this sender may store here
+    allowance
+        how much it may send; None: as much as it likes
     """
 
     def __init__(
@@ -116,10 +119,12 @@ class Store:
         max_instance_bytes: int,
         open_sink: Callable[[Arrival], Sink],
         allowed: Container[str] = STORAGE_SOP_CLASSES,
+        allowance: Allowance | None = None,
     ) -> None:
         self._max_instance_bytes = max_instance_bytes
         self._open_sink = open_sink
         self._allowed = allowed
+        self._allowance = allowance
         self.stored = 0
         self.refused = 0
 
@@ -133,6 +138,8 @@ class Store:
         if not is_uid(instance_uid):
             return Reception(self, arrival, None, Status.CANNOT_UNDERSTAND)
         try:
+            if self._allowance is not None:
+                self._allowance.begin()
             sink = self._open_sink(arrival)
         except _NO_ROOM:
             return Reception(self, arrival, None, Status.OUT_OF_RESOURCES)
@@ -142,6 +149,11 @@ class Store:
     def max_instance_bytes(self) -> int:
         """The longest data set that is taken."""
         return self._max_instance_bytes
+
+    def took(self, size_bytes: int) -> None:
+        """Count what has come of an instance."""
+        if self._allowance is not None:
+            self._allowance.took(size_bytes)
 
     def answered(self, status: int) -> None:
         """Count an answer."""
@@ -169,6 +181,7 @@ class Reception:
         if self._sink is None:
             return
         self._bytes_left -= len(piece)
+        self._store.took(len(piece))
         if self._bytes_left < 0:
             self._refuse(Status.OUT_OF_RESOURCES)
             return

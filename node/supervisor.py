@@ -23,7 +23,7 @@ LIFELINE = "DEID_NODE_LIFELINE"
 READY = "DEID_NODE_READY"
 EXIT_MISCONFIGURED = 2
 
-_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class _Child:
 
 
 class Supervisor:
-    """Starts a child for each task, starts it again when it ends, and stops all on SIGTERM, SIGINT or SIGHUP.
+    """Starts a child for each task, starts it again when it ends, and stops all on SIGTERM or SIGINT.
 
     Parameters
     ----------
@@ -168,6 +168,9 @@ class Supervisor:
         Times; tests shorten them.
     inherited : sequence of int
         File descriptors that every child keeps open as long as it lives.
+    may_reload : callable, optional
+        Asked at SIGHUP whether the children shall hear it too: whether there are settings that they could reload.
+        Without it SIGHUP stops all.
     """
 
     def __init__(
@@ -177,12 +180,15 @@ class Supervisor:
         witness: Witness,
         patience: Patience = _DEFAULT_PATIENCE,
         inherited: Sequence[int] = (),
+        may_reload: Callable[[], bool] | None = None,
     ) -> None:
         self._children = [_Child(task) for task in tasks]
         self._notifier = notifier
         self._witness = witness
         self._patience = patience
         self._inherited = tuple(inherited)
+        self._may_reload = may_reload
+        self._reload_asked = False
         self._began_at = time.monotonic()
         self._remind_at = self._began_at + self._patience.remind_s
         self._watchdog_at = self._began_at
@@ -207,7 +213,7 @@ class Supervisor:
         # The supervisor alone holds the writing end; the kernel closes it however the supervisor ends.
         lifeline, held = os.pipe()
         try:
-            with _signals(self._ask_to_stop) as wakeup:
+            with _signals(self._hear) as wakeup:
                 for child in self._children:
                     self._start(child, lifeline)
                 while not self._stop_asked:
@@ -219,8 +225,18 @@ class Supervisor:
             os.close(lifeline)
         return self._result
 
-    def _ask_to_stop(self) -> None:
-        self._stop_asked = True
+    def _hear(self, number: int) -> None:
+        if number == signal.SIGHUP and self._may_reload:
+            self._reload_asked = True
+        else:
+            self._stop_asked = True
+
+    def _pass_reload_on(self) -> None:
+        if self._reload_asked and self._may_reload:
+            self._reload_asked = False
+            if self._may_reload():
+                for child in self._children:
+                    child.signal(signal.SIGHUP)
 
     def _start(self, child: _Child, lifeline: int) -> None:
         now = time.monotonic()
@@ -258,6 +274,7 @@ class Supervisor:
             if child.process is None and time.monotonic() >= child.restart_at and not self._stop_asked:
                 self._start(child, lifeline)
         self._note_ready()
+        self._pass_reload_on()
         self._remind()
         self._ping()
 
@@ -334,15 +351,15 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def _signals(on_stop: Callable[[], None]) -> Iterator[int]:
-    """Take the stop signals and SIGCHLD; yields a file descriptor that becomes readable with each."""
+def _signals(heard: Callable[[int], None]) -> Iterator[int]:
+    """Take the signals that stop or reload, and SIGCHLD; yields a file descriptor that becomes readable with each."""
     wakeup, written = os.pipe()
     for end in (wakeup, written):
         os.set_blocking(end, False)
     old_wakeup = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     # What was ignored stays ignored (nohup), except SIGTERM.
-    wanted = [s for s in _STOP_SIGNALS if s is signal.SIGTERM or signal.getsignal(s) is not signal.SIG_IGN]
-    old = {number: signal.signal(number, lambda *_: on_stop()) for number in wanted}
+    wanted = [s for s in _SIGNALS if s is signal.SIGTERM or signal.getsignal(s) is not signal.SIG_IGN]
+    old = {number: signal.signal(number, lambda which, _: heard(which)) for number in wanted}
     old[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
     try:
         yield wakeup

@@ -8,8 +8,8 @@ import ssl
 import time
 from typing import TYPE_CHECKING
 
+from node.access.tls import current_requestor, secured
 from node.dimse import PDU_HEADER_BYTES, ProtocolError, pdu_header
-from node.errors import Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +30,14 @@ def connect(host: str, port: int, tls: Tls | None, timeout_s: float) -> Wire:
     Misconfigured
         if the certificate, the key or the CA cannot be used
     """
-    context = tls_context(tls) if tls else None
+    if tls:
+        tls_context(tls)
     sock = socket.create_connection((host, port), timeout=timeout_s)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if context:
-            sock = context.wrap_socket(sock, server_hostname=host)
+        if tls:
+            sock = secured(sock, tls, host)
     except BaseException:
         sock.close()
         raise
@@ -44,21 +45,14 @@ def connect(host: str, port: int, tls: Tls | None, timeout_s: float) -> Wire:
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return a context that authenticates both ends (PS3.15 Section B.12: TLS 1.2 or newer).
+    """Return a context that authenticates both ends, of the files as they are now.
 
     Raises
     ------
     Misconfigured
-        if the certificate, the key or the CA cannot be used
+        if the certificate, the key or the CA cannot be used, and never could since this process began
     """
-    try:
-        context = ssl.create_default_context(cafile=str(tls.ca) if tls.ca else None)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(tls.certificate, tls.private_key)
-    except OSError as error:
-        files = ", ".join(str(file) for file in (tls.certificate, tls.private_key, tls.ca) if file)
-        raise Misconfigured(f"TLS: {error.strerror or type(error).__name__}; check {files}") from None
-    return context
+    return current_requestor(tls)
 
 
 class Wire:

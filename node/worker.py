@@ -18,16 +18,23 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from deid.errors import Reason, Refused
 from node.barrier import Barrier
-from node.cleaning import Failed, clean_job, prepare, prepared
+from node.changeover import Changeover
+from node.cleaning import Failed, Prepared, clean_job, prepare, prepared
 from node.commitment.originals import index_originals
+from node.contents import Contents, is_dropped, note_cleaned, note_other_content, note_resent
+from node.decisions import DECISIONS, Decisions
 from node.errors import Misconfigured, NodeError, NoRoom, Transient
 from node.identities import Source, look_and_say
 from node.jobs import CleanedJob, GatheredJob, Job, JobId, NodeReason
 from node.ledger import Ledger, open_ledger
 from node.log import Event, Name, emit, emit_error
+from node.naming import names_in
 from node.pool import WorkerDied, WorkerPool, WorkerRaised, WorkerTimedOut
 from node.reconcile import reconcile
+from node.reports.tables import facts_in, note_facts
+from node.reviewing import Reviewing
 from node.spool import Spool
+from node.studies import note_names
 
 if TYPE_CHECKING:
     import threading
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from enum import StrEnum
     from pathlib import Path
 
+    from node.reload import Reload
     from node.settings import Settings
 
 __all__ = ["Worker", "clean_job", "run"]
@@ -74,8 +82,13 @@ _AFTER_ATTEMPTS: tuple[tuple[type[BaseException], NodeReason, Event], ...] = (
 )
 
 
-def run(settings: Settings, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
-    """Clean what arrives, until `stop`.
+def run(
+    settings: Settings,
+    stop: threading.Event,
+    ready: Callable[[], None] = lambda: None,
+    reload: Reload | None = None,
+) -> None:
+    """Clean what arrives, until `stop`; with new settings, finish what is in hand and begin anew by them.
 
     Raises
     ------
@@ -84,19 +97,37 @@ def run(settings: Settings, stop: threading.Event, ready: Callable[[], None] = l
     """
     known = prepared(settings)  # a mistake in them must stop the node, not each instance
     spool = Spool(settings.spool.path, settings.spool.min_free_bytes)
-    with _alone(spool.path), _pool(settings) as pool:
+    with _alone(spool.path):
+        changeover = Changeover(reload, open_ledger(spool.path), prepared)
+        _work(settings, known, spool, stop, ready, changeover)
+        while changeover.next and not stop.is_set():
+            settings, known = changeover.next
+            _work(settings, known, spool, stop, lambda: None, changeover)
+    emit(Event.STOPPED)
+
+
+def _work(
+    settings: Settings,
+    known: Mapping[str, Prepared],
+    spool: Spool,
+    stop: threading.Event,
+    ready: Callable[[], None],
+    changeover: Changeover[dict[str, Prepared]],
+) -> None:
+    """Clean by one version of the settings, until `stop` or there is another."""
+    with _pool(settings) as pool:
         sources = {name: each.source for name, each in known.items()}
-        worker = Worker(settings, spool, open_ledger(spool.path), pool, sources)
+        worker = Worker(settings, spool, changeover.ledger, pool, sources)
         worker.begin()
+        changeover.in_force()
         ready()
         emit(Event.READY, processes=settings.work.process_count)
-        while not stop.is_set():
+        while not stop.is_set() and not changeover.look():
             worker.turn()
         emit(Event.STOPPING, in_hand=len(worker.in_hand))
         worker.finish()
         if worker.barrier.plannings:
             pool.kill()  # they are made anew
-    emit(Event.STOPPED)
 
 
 @contextmanager
@@ -172,11 +203,16 @@ class Worker:
     clock: _Clock = field(default_factory=_Clock)
     processes: int = field(init=False)
     barrier: Barrier = field(init=False)
+    reviewing: Reviewing = field(init=False)
+    contents: Contents = field(init=False)
 
     def __post_init__(self) -> None:
         """Ask once how many processes there are."""
         self.processes = self.settings.work.process_count
         self.barrier = Barrier(self.settings, self.spool, self.ledger, self.pool)
+        self.contents = Contents(self.ledger)
+        self.contents.prepare()
+        self.reviewing = Reviewing(self.spool, self.ledger, Decisions(self.spool.path / DECISIONS))
 
     def begin(self) -> None:
         """Take over from a predecessor, whatever it died of."""
@@ -185,6 +221,7 @@ class Worker:
             emit(Event.OUTBOX_DISTRUSTED, count=count)
         self.reconcile()
         self.barrier.begin()
+        self.reviewing.begin()
 
     def _sweep(self) -> None:
         if parts := self.spool.sweep_parts():
@@ -199,6 +236,9 @@ class Worker:
             if now_s >= self.clock.tidy_s:
                 self.clock.tidy_s = now_s + _TIDY_EVERY_S
                 self.tidy()
+                self.more |= self.reviewing.look()
+                if self.reviewing.has_more:
+                    self.clock.tidy_s = now_s
             if now_s >= self.clock.reconcile_s:
                 self.reconcile()
             if now_s >= self.clock.look_s:
@@ -266,12 +306,15 @@ class Worker:
         notes = [self._concluded(job, outcome) for job, outcome in finished]
         try:
             with self.ledger.batch():
-                for note in notes:
+                for note, (job, outcome) in zip(notes, finished, strict=True):
+                    note_names(self.ledger, job.job_id, job.project, names_in(outcome))
+                    note_facts(self.ledger, job.job_id, facts_in(outcome))
                     note(self.ledger)
         except (NoRoom, Transient):
             for each in finished:
                 self.done.put(each)  # to be concluded once more: nothing of it minds being repeated
             raise
+        self.contents.pending.clear()
         for job, _ in finished:
             del self.in_hand[job.job_id]
 
@@ -294,14 +337,23 @@ class Worker:
     def _cleaned(self, job: Job, cleaned: CleanedJob) -> Note:
         emit(Event.INSTANCE_CLEANED, job=job.job_id, size_bytes=cleaned.size_bytes)
         project = self.settings.project_named(job.project)
+        destinations = project.destinations if project else ()
+        compared = self.contents.compare(cleaned, destinations)
+        if compared.others:
+            note = self._quarantined(job, NodeReason.OTHER_CONTENT, ", ".join(compared.others))
+            return partial(note_other_content, note=note, contents=self.contents, job_id=job.job_id)
         note = partial(
             Ledger.cleaned,
             job_id=job.job_id,
-            destinations=project.destinations if project else (),
+            destinations=destinations,
             sop_class_uid=cleaned.sop_class_uid,
             transfer_syntax=cleaned.transfer_syntax,
             size_bytes=cleaned.size_bytes,
         )
+        note = partial(note_cleaned, note=note, contents=self.contents, cleaned=cleaned, compared=compared)
+        if compared.is_known and project is not None and is_dropped(project, self.settings):
+            emit(Event.INSTANCE_RESENT, job=job.job_id)
+            note = partial(note_resent, note=note, job_id=job.job_id, destinations=destinations)
         return self._with_the_others(job, note)
 
     def _failed(self, job: Job, error: BaseException) -> Note:
@@ -380,6 +432,7 @@ class Worker:
         before_s = time.time() - self.settings.spool.keep_finished_days * _DAY_S
         if count := self.ledger.prune(before_s):
             emit(Event.JOBS_FORGOTTEN, count=count)
+        self.contents.prune(before_s)
         self.barrier.prune()
 
     def look_at_series(self) -> None:

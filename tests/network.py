@@ -150,7 +150,11 @@ class Node:
 
     def __enter__(self) -> Self:
         self.write_config()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -166,6 +170,7 @@ class Node:
         tables: dict[str, dict[str, object]] = {
             "spool": {"path": "spool", "min_free_bytes": 1 << 20},
             "receive": {"address": HOST, "port": self.port},
+            "forward": {"echo_every_s": 0},  # archives of tests count what they are sent
             "destinations.archive": {
                 "ae_title": self.archive_ae,
                 "host": HOST,
@@ -188,7 +193,7 @@ class Node:
         lines += ["\n[[projects]]", *_toml(project), ""]
         self.config.write_text("\n".join(lines), encoding="utf-8")
 
-    def start(self, timeout_s: float = 30) -> None:
+    def start(self, timeout_s: float = 120) -> None:
         """Start the node and wait until all of its roles are ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -34,9 +34,8 @@ class Orthanc:
     http: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        configuration = {
+    def configuration(self) -> dict[str, object]:
+        return {
             "StorageDirectory": str(self.folder / "storage"),
             "IndexDirectory": str(self.folder / "storage"),
             "DicomAet": self.ae_title,
@@ -52,8 +51,14 @@ class Orthanc:
             "SaveJobs": False,
             "Plugins": [],
         }
+
+    def headers(self) -> dict[str, str]:
+        return {}
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "orthanc.json"
-        file.write_text(json.dumps(configuration), encoding="utf-8")
+        file.write_text(json.dumps(self.configuration()), encoding="utf-8")
         with (self.folder / "orthanc.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "--verbose", str(file)],
@@ -107,6 +112,10 @@ class Orthanc:
         return (self.folder / "orthanc.log").read_text("utf-8", "replace")
 
     def _call(self, method: str, path: str, body: bytes | None) -> Any:
-        request = urllib.request.Request(f"http://{HOST}:{self.http}{path}", body, method=method)
+        return json.loads(self.raw(method, path, body) or b"null")
+
+    def raw(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        url = f"http://{HOST}:{self.http}{path}"
+        request = urllib.request.Request(url, body, self.headers(), method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 -- http to this machine
-            return json.loads(answer.read() or b"null")
+            return bytes(answer.read())

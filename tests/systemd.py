@@ -19,6 +19,7 @@ TARGETS = {
     "deid-node-receive.service": 1.5,
     "deid-node-work.service": 0.6,
     "deid-node-forward.service": 1.5,
+    "deid-node-web.service": 1.5,
     "deid-node.service": 1.5,
 }
 

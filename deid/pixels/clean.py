@@ -9,11 +9,15 @@ import numpy as np
 from deid.encoding.element import DataSet
 from deid.encoding.syntax import TransferSyntax
 from deid.pixels.box import Box
-from deid.pixels.look import Looked, Looking, look
+from deid.pixels.look import DRAWN, Looked, Looking, look
+from deid.pixels.mask import fitted_boxes
 from deid.pixels.outline import boxes_of
 from deid.pixels.planes import Overlay, mask_overlays, mask_planes, overlays, remove_unseen_pixels
+from deid.pixels.rewrite import write_masked
 from deid.pixels.rules import Icons, Overlays, PixelRules
-from deid.report import MaskedBox
+from deid.pixels.stored import Frames
+from deid.report import MaskedBox, PixelReport
+from deid.review import Review
 
 _FIRST_OVERLAY, _LAST_OVERLAY = 0x6000_0000, 0x60FF_FFFF
 
@@ -55,10 +59,55 @@ def clean_pixels(source: DataSet, clean: DataSet, syntax: TransferSyntax, lookin
     return looked
 
 
-def drop_unseen(clean: DataSet, looked: Looked | None, rules: PixelRules) -> None:
-    """Remove icons that show what is masked, and pixels in items, of which nobody has seen the image."""
+def mask_drawn(clean: DataSet, syntax: TransferSyntax, review: Review) -> Looked | None:
+    """Mask what a person has drawn, and nothing else: for profiles that have no pixels cleaned.
+
+    Parameters
+    ----------
+    clean
+        a clean instance, whose pixels were rebuilt; changed in place
+    syntax
+        its transfer syntax
+    review
+        with boxes
+
+    Returns
+    -------
+    Looked
+        its report says that nobody looked for anything else; None if there are no frames
+
+    Raises
+    ------
+    Refused
+        If a frame can't be decoded, or there is no syntax to write it in.
+    """
+    frames = Frames.of(clean, syntax)
+    if frames is None:
+        return None
+    drawn = review.boxes_by_frame(len(frames))
+    boxes = {frame: fitted for frame, each in drawn.items() if (fitted := fitted_boxes(each, frames.form))}
+    written = write_masked(frames, boxes)
+    mask_overlays(clean, written, boxes, len(frames))
+    masked = tuple(
+        MaskedBox(box, DRAWN, "", ((drawn.frames(len(frames))[0] + 1, drawn.frames(len(frames))[-1] + 1),))
+        for drawn in review.boxes
+        if drawn.frames(len(frames))
+        for box in fitted_boxes([drawn.box], frames.form)
+    )
+    report = PixelReport(len(frames), len(boxes), masked, skipped="no-pixels-cleaned-by-profile")
+    looked = Looked(written, boxes, report)
+    drop_unseen(clean, looked, None)
+    return looked
+
+
+def drop_unseen(clean: DataSet, looked: Looked | None, rules: PixelRules | None) -> None:
+    """Remove icons that show what is masked, and pixels in items, of which nobody has seen the image.
+
+    Without rules that is so only where something is masked.
+    """
     is_masked = looked is not None and bool(looked.boxes)
-    remove_unseen_pixels(clean, was_masked=is_masked or rules.icons is Icons.REMOVE)
+    if rules is not None or is_masked:
+        remove_unseen_pixels(clean, was_masked=is_masked or (rules is not None and rules.icons is Icons.REMOVE))
 
 
 def _look_at_overlays(clean: DataSet, syntax: TransferSyntax, looking: Looking) -> list[MaskedBox]:

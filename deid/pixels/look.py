@@ -61,11 +61,13 @@ from deid.pixels.rewrite import silent, write_masked
 from deid.pixels.rules import PixelRules, Treatment
 from deid.pixels.stored import Frames
 from deid.report import MaskedBox, PixelReport
+from deid.review import UNREVIEWED, Review
 
 MOST_LOOKS = 4
 """After masking: what they find is masked too; what the last of them finds and reads refuses the instance."""
 
 PLACE = "seen-on-other-frames"
+DRAWN = "drawn-by-a-person"
 
 _PER_FRAME_GROUPS = 0x5200_9230
 _SERIES = (0x0008_0070, 0x0008_1090, 0x0008_1010, 0x0020_000E)  # Manufacturer, its model, station, series
@@ -105,6 +107,8 @@ class Looking:
         places of other instances, if the profile has ``series_memory``
     progress
         is called with each frame that was looked at or written
+    review
+        what a person has said of this instance's frames
     """
 
     rules: PixelRules
@@ -113,6 +117,7 @@ class Looking:
     seen: Seen = field(default_factory=Seen)
     series: SeriesPlaces | None = None
     progress: Callable[[], None] = silent
+    review: Review = UNREVIEWED
 
     @property
     def reads(self) -> bool:
@@ -176,8 +181,9 @@ def look(source: DataSet, clean: DataSet, syntax: TransferSyntax, looking: Looki
     Raises
     ------
     Refused
-        PIXELS_NOT_CLEANABLE, if it is a screen that the profile keeps back, a frame can't be decoded or written, or
-        there is still something to be read in it in the end; STEP_UNAVAILABLE, if the networks fail
+        PIXELS_NOT_CLEANABLE, if a frame can't be decoded or written; KEPT_BACK, if it is a screen that the profile
+        keeps back and no person has said anything of; TEXT_LEFT, if there is still something to be read in it in the
+        end, unless a person has approved of that; STEP_UNAVAILABLE, if the networks fail
     """
     frames = Frames.of(clean, syntax)
     if frames is None:
@@ -185,7 +191,9 @@ def look(source: DataSet, clean: DataSet, syntax: TransferSyntax, looking: Looki
     form = frames.form
     regions = find_regions(source, form.rows, form.columns, looking.rules, little_endian=syntax.little_endian)
     if regions.treatment is Treatment.QUARANTINE:
-        raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"the profile keeps back what is {regions.screen!r}")
+        if looking.review == UNREVIEWED:
+            raise Refused(Reason.KEPT_BACK, f"the profile keeps back what is {regions.screen!r}")
+        regions = replace(regions, treatment=Treatment.LOOK)
     return _Look(source, frames, looking, regions).result()
 
 
@@ -198,6 +206,7 @@ class _Look:
         self._looking = looking
         self._size = frames.form.rows, frames.form.columns
         self._regions = regions
+        self._drawn = looking.review.boxes_by_frame(len(frames))
         self._boxes: dict[int, list[Box]] = {}
         self._touched: set[int] = set()  # frames whose unused bits go
         self._reasons: dict[tuple[Box, str, str], list[int]] = {}
@@ -215,12 +224,14 @@ class _Look:
         for region in regions.masked:
             for frame in everywhere:
                 self._mask(frame, [region.box], region.source, region.name)
+        for frame, boxes in self._drawn.items():
+            self._mask(frame, boxes, DRAWN)
         is_looked_at = regions.treatment is Treatment.LOOK and not regions.skipped
         if is_looked_at:
             self._look_at_frames()
         to_write = sorted(self._boxes.keys() | self._touched)
-        boxes = {frame: self._boxes.get(frame, []) for frame in to_write}
-        syntax = write_masked(self._frames, boxes, self._looking.progress)
+        written = {frame: self._boxes.get(frame, []) for frame in to_write}
+        syntax = write_masked(self._frames, written, self._looking.progress)
         if is_looked_at:
             syntax = self._look_again(syntax)
         report = PixelReport(
@@ -261,7 +272,7 @@ class _Look:
 
     def _decided(self, frame: int, sight: Sight) -> list[tuple[Box, float]]:
         """Mask what goes of the lines of a frame; return where that was, and how strong."""
-        known = [region.box for region in self._regions.masked]
+        known = [*(region.box for region in self._regions.masked), *self._drawn.get(frame, ())]
         masked = []
         for line, strong in zip(sight.lines, sight.strengths, strict=True):
             box = bounds(line.box)
@@ -382,8 +393,8 @@ class _Look:
                 self._stayed.setdefault(frame, []).append(bounds(line.box))
                 continue
             is_rest = share_outside(bounds(line.box), self._stayed.get(frame, [])) <= _REST_SHARE
-            if is_last and _can_be_read(line) and not is_rest:
-                raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"text is left in frame {frame + 1}")
+            if is_last and _can_be_read(line) and not is_rest and not self._looking.review.approved:
+                raise Refused(Reason.TEXT_LEFT, f"text is left in frame {frame + 1}")
             left += self._mask(frame, boxes_of(line.box), why)
         return left
 

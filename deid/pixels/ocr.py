@@ -1,9 +1,10 @@
 """Lines of text in a picture: found and read by PaddleOCR's networks on onnxruntime, from files on this machine alone.
 
 A small picture is looked at enlarged. Any other is looked at in its own size first; only where that finds something of
-the form of a line, one of usual size is looked at again, enlarged, which finds more. It is looked at turned as well if
-there is a line that runs up or down. What hasn't that form (giants around anatomy, specks, squares), or only faintly,
-counts if it can be read: two characters, or a single one for certain; in a giant, several for certain. What has the
+the form of a line, one of usual size is looked at again, enlarged, which finds more, and without the grain that ranks
+make of noise; so is a small one that has such grain. It is looked at turned as well if there is a line that runs up or
+down. What hasn't that form (giants around anatomy, specks, squares), or only faintly, counts if it can be read: two
+characters, or a single one for certain; in a giant, several for certain, and in a very large one a word. What has the
 form, faintly, and can't be read counts if a closer look finds it clearly: it may be a script that nothing here reads. A
 picture that is too large is made smaller, and looked at in parts as it is where strokes remain that no line explains.
 
@@ -33,7 +34,7 @@ from deid.onnx import Entry, read_entry, shipped_models
 from deid.pixels import quads as q
 from deid.pixels.blobs import lines_in
 from deid.pixels.quads import Quad, Scored
-from deid.pixels.render import Picture, resized
+from deid.pixels.render import Picture, calmed, resized
 from deid.pixels.tiles import spots, tiles
 
 DETECTION, RECOGNITION = "ocr_detection", "ocr_recognition"
@@ -44,6 +45,7 @@ _USUAL_SIDE_PX, _ENLARGED = 1100, 1.5
 _LARGEST_SIDE_PX = 2560
 _SMALLER = 0.75  # below this scale, small text is looked for in parts of the picture as it is
 _LEAST_CHARACTERS = 2
+_WORD_CHARACTERS = 4
 _CERTAIN = 0.7  # a score with which what has the form of a line is one, whatever it reads
 _READABLE = 0.3  # a confidence of two characters or more, in what hasn't that form
 _LIKELY_READABLE = 0.45  # in what has it, but only faintly
@@ -183,8 +185,9 @@ class Reader:
         scale = _SMALL_ENLARGED if longest <= _SMALL_SIDE_PX else min(_LARGEST_SIDE_PX / longest, 1.0)
         found = self._kept(picture, self._detect(picture, scale))
         if found and longest <= _USUAL_SIDE_PX:
-            if scale < _ENLARGED:
-                found = self._more(picture, found, self._detect(picture, _ENLARGED))
+            calm = calmed(picture)
+            if scale < _ENLARGED or calm is not picture:
+                found = self._more(picture, found, self._detect(calm, max(scale, _ENLARGED)))
             if any(q.is_likely(quad, rows, columns) and q.is_tall(quad) for quad, _ in found):
                 turned = self._detect(np.ascontiguousarray(np.rot90(picture, -1)), max(scale, _ENLARGED))
                 found = self._more(picture, found, [(q.turned_back(quad, rows), score) for quad, score in turned])
@@ -222,7 +225,8 @@ class Reader:
             elif is_likely:
                 is_text = _is_readable(reading, _LIKELY_READABLE) or self._is_clear_closer(picture, quad)
             else:
-                is_text = _is_text_of_other_form(reading, is_giant=q.is_giant(quad, rows, columns))
+                least = _least_characters(quad, rows, columns)
+                is_text = _is_giant_text(reading, least) if least else _is_readable(reading, _READABLE)
             if is_text:
                 kept.append((quad, reading))
         return kept
@@ -283,13 +287,18 @@ def _is_readable(reading: _Reading, confidence: float) -> bool:
     return confidence_read >= (confidence if characters >= _LEAST_CHARACTERS else _SURE) and characters > 0
 
 
-def _is_text_of_other_form(reading: _Reading, *, is_giant: bool) -> bool:
-    """Tell whether what hasn't the form of a line is text after all."""
-    if not is_giant:
-        return _is_readable(reading, _READABLE)
+def _least_characters(quad: Quad, rows: int, columns: int) -> int:
+    """Return how many characters must be read in a giant; 0 for what is none."""
+    if not q.is_giant(quad, rows, columns):
+        return 0
+    return _WORD_CHARACTERS if q.is_very_large(quad, rows, columns) else _LEAST_CHARACTERS
+
+
+def _is_giant_text(reading: _Reading, least_characters: int) -> bool:
+    """Tell whether a giant is text: organs side by side read one character or two, rarely a word."""
     text, confidence, _ = reading
     least = _SHAPES_SURE if _SHAPES.issuperset(text) else _SURE
-    return len(text.strip()) >= _LEAST_CHARACTERS and confidence >= least
+    return len(text.strip()) >= least_characters and confidence >= least
 
 
 def _is_lone_ring(one: _Found, found: Sequence[_Found]) -> bool:

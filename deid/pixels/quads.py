@@ -45,6 +45,11 @@ def is_giant(quad: Quad, rows: int, columns: int) -> bool:
     return min(size(quad)) > max(_LARGE_SHARE * side, min(_LARGEST_SHARE * side, _LARGE_PX))
 
 
+def is_very_large(quad: Quad, rows: int, columns: int) -> bool:
+    """Tell whether it is higher than a line of text ever is in a picture of some size, but for a short title."""
+    return min(size(quad)) > max(_LARGEST_SHARE * min(rows, columns), 2 * _LARGE_PX)
+
+
 def aspect(quad: Quad) -> float:
     """Return how many times longer than high it is, whichever way it runs."""
     short, long = sorted(size(quad))

@@ -48,6 +48,8 @@ _STEPS = 4096  # of a frame with more levels than that, in each of the ways to d
 _SAMPLED = 1 << 16  # pixels of such a frame that tell where its values are
 _CUT_OFF = 5e-5  # of the pixels, at either end of the whole range
 _USUAL = 0.01  # of the pixels are beyond the window, at either end, where the Data Set has none
+_GRAIN_PX = 3
+_GRAINY, _GRAINIER = 2.0, 2.0  # of 255: a first channel that differs so from a smooth one, and so much more
 _NEARLY_GREY = 0.02  # of the range
 _CLEARLY = 0.25  # of the pixels
 _RANKS_OF_COLOUR = 0.1  # how much they count, beside what is stored; more hides text in what JPEG leaves around it
@@ -162,25 +164,25 @@ def render(values: NDArray[Any], display: Display) -> Picture:
     numpy.ndarray
         unsigned bytes, of shape (rows, columns, 3)
     """
-    stored = _stored(values, display.form)
+    stored = without_unused_bits(values, display.form)
     if stored.ndim == 2 and display.palette is not None:
-        return _of_colours(_by_palette(stored, display.palette))
+        return _of_colours(by_palette(stored, display.palette))
     if stored.ndim == 2:
         return _of_one_sample(stored, display)
-    is_ybr = stored.shape[2] >= 3 and _is_ybr(stored, display.form)
-    if stored.shape[2] < 3 or _is_grey(stored, display.form.photometric, is_ybr=is_ybr):
+    is_ybr = stored.shape[2] >= 3 and stores_ybr(stored, display.form)
+    if stored.shape[2] < 3 or is_colourless(stored, display.form.photometric, is_ybr=is_ybr):
         return _of_one_sample(np.ascontiguousarray(stored[..., 0]), display)
-    return _of_colours(_red_green_blue(stored, display.form, is_ybr=is_ybr))
+    return _of_colours(red_green_blue(stored, display.form, is_ybr=is_ybr))
 
 
 def shown(values: NDArray[Any], display: Display) -> Picture:
     """Return a frame as a viewer shows it, for people to look at; parameters as of `render`."""
-    stored = _stored(values, display.form)
+    stored = without_unused_bits(values, display.form)
     if stored.ndim == 2 and display.palette is not None:
-        return _by_palette(stored, display.palette)
-    is_ybr = stored.ndim == 3 and stored.shape[2] >= 3 and _is_ybr(stored, display.form)
-    if stored.ndim == 3 and stored.shape[2] >= 3 and not _is_grey(stored, display.form.photometric, is_ybr=is_ybr):
-        return _red_green_blue(stored, display.form, is_ybr=is_ybr)
+        return by_palette(stored, display.palette)
+    is_ybr = stored.ndim == 3 and stored.shape[2] >= 3 and stores_ybr(stored, display.form)
+    if stored.ndim == 3 and stored.shape[2] >= 3 and not is_colourless(stored, display.form.photometric, is_ybr=is_ybr):
+        return red_green_blue(stored, display.form, is_ybr=is_ybr)
     grey = stored if stored.ndim == 2 else np.ascontiguousarray(stored[..., 0])
     return np.repeat(_of_one_sample(grey, display)[..., 2:], 3, axis=2)
 
@@ -194,7 +196,7 @@ def resized(picture: Picture, scale: float) -> Picture:
     return np.asarray(cv2.resize(picture, (columns, rows), interpolation=how), np.uint8)
 
 
-def _stored(values: NDArray[Any], form: Format) -> NDArray[Any]:
+def without_unused_bits(values: NDArray[Any], form: Format) -> NDArray[Any]:
     """Return the values without what native words hold above and below the stored bits."""
     if values.dtype == np.bool_:
         return values.astype(np.uint8)
@@ -216,7 +218,7 @@ def _of_one_sample(stored: NDArray[Any], display: Display) -> Picture:
         is_image = is_image & ~is_padding if (is_image & ~is_padding).any() else is_image
     full = _between(levels, *_range(levels, np.where(is_image, counts, 0), _CUT_OFF))
     with np.errstate(over="ignore", invalid="ignore"):
-        shown = _displayed(levels, display)
+        shown = displayed(levels, display)
     if shown is None or np.ptp(shown[is_image]) * 255 < 1:
         shown = _between(levels, *_range(levels, np.where(is_image, counts, 0), _USUAL))
     channels = np.stack((_ranks(counts), full, shown), axis=1)  # in this order the network finds most
@@ -299,7 +301,7 @@ def _ranks(counts: NDArray[Any], power: float = _RANK_POWER) -> _Numbers:
     return ranks
 
 
-def _displayed(levels: _Numbers, display: Display) -> _Numbers | None:
+def displayed(levels: _Numbers, display: Display) -> _Numbers | None:
     """Return what the Data Set says levels look like, from 0 to 1; None if it doesn't say."""
     modality = display.modality
     values = levels * display.slope + display.intercept if modality is None else _looked_up(levels, modality)
@@ -332,7 +334,7 @@ def _bytes(channels: _Numbers) -> Picture:
 # Colours
 
 
-def _is_ybr(stored: NDArray[Any], form: Format) -> bool:
+def stores_ybr(stored: NDArray[Any], form: Format) -> bool:
     """Tell whether samples are luminance and chrominance: as most pixels, being grey, show, or as the Data Set says.
 
     Files lie about that, and text taken for the other is lost.
@@ -348,21 +350,23 @@ def _is_ybr(stored: NDArray[Any], form: Format) -> bool:
     return declared if abs(difference) < _CLEARLY else difference > 0
 
 
-def _is_grey(stored: NDArray[Any], photometric: str, *, is_ybr: bool) -> bool:
+def is_colourless(stored: NDArray[Any], photometric: str, *, is_ybr: bool) -> bool:
+    """Tell whether all pixels are grey."""
     first, second, third = (stored[..., sample] for sample in range(3))
     if is_ybr:
         return bool(np.ptp(second) <= 1 and np.ptp(third) <= 1)
     return photometric != _CMYK and np.array_equal(first, second) and np.array_equal(first, third)
 
 
-def _by_palette(stored: NDArray[Any], palette: Palette) -> Picture:
+def by_palette(stored: NDArray[Any], palette: Palette) -> Picture:
+    """Return the colours of a palette (PS3.3 Section C.7.9)."""
     colours = palette.colours
     largest = max(int(colours.max()), 1)
     places = (stored.astype(np.int64) - palette.first).clip(0, len(colours) - 1)
     return np.take(_bytes(colours / largest), places, axis=0)
 
 
-def _red_green_blue(stored: NDArray[Any], form: Format, *, is_ybr: bool) -> Picture:
+def red_green_blue(stored: NDArray[Any], form: Format, *, is_ybr: bool) -> Picture:
     """Return eight bits of red, green and blue (PS3.3 Section C.7.6.3.1.2)."""
     if form.photometric == "ARGB" and stored.shape[2] > 3:
         stored = stored[..., 1:]
@@ -387,3 +391,18 @@ def _of_colours(picture: Picture) -> Picture:
         counts = np.bincount(plane.ravel(), minlength=256)
         channels.append(_bytes(identity * (1 - _RANKS_OF_COLOUR) + _ranks(counts) * _RANKS_OF_COLOUR)[plane])
     return np.stack(channels, axis=2)
+
+
+def calmed(picture: Picture) -> Picture:
+    """Return a picture without the grain in its first channel; the same, if that isn't much grainier than the others.
+
+    Ranks make of noise, which most of the pixels are, most of the range: text drowns in it that the others show well.
+    """
+    first, *others = (np.ascontiguousarray(picture[..., channel]) for channel in range(3))
+    smooth = cv2.medianBlur(first, _GRAIN_PX)
+    grain = float(cv2.absdiff(first, smooth).mean())
+    if grain < _GRAINY + _GRAINIER * max(
+        float(cv2.absdiff(each, cv2.medianBlur(each, _GRAIN_PX)).mean()) for each in others
+    ):
+        return picture
+    return np.dstack([smooth, *others])

@@ -18,6 +18,7 @@ from node import log
 from node.commands.exits import Exit
 from node.commands.offline import recipe
 from node.explain import Explanation, Row, Spot, explanation, is_known_creator, spots
+from node.folders import check_file
 from node.layout import aligned
 from node.offline import read_mapped
 from node.settings import load_settings
@@ -43,7 +44,9 @@ def explain(arguments: Namespace) -> int:
         The file cannot be read.
     """
     log.silence_libraries()
-    context = recipe(load_settings(arguments.config), arguments.profile).context()
+    settings = load_settings(arguments.config)
+    check_file(arguments.file)
+    context = recipe(settings, arguments.profile).context()
     file = read_mapped(arguments.file)
     try:
         found = explanation(file, context)

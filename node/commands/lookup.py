@@ -6,7 +6,7 @@ import getpass
 import sys
 from typing import TYPE_CHECKING
 
-from node import audit, log
+from node import log
 from node.commands.exits import Exit
 from node.errors import Misconfigured
 from node.key import load_key, read_key
@@ -36,16 +36,12 @@ def lookup(arguments: Namespace) -> int:
     Raises
     ------
     Misconfigured
-        No pseudonym is given, the key is not given or wrong, or no project keeps who is who.
+        The key is not given or wrong, or no project keeps who is who.
     Transient
         The audit log cannot be written.
     """
     log.silence_libraries()
     settings = load_settings(arguments.config)
-    if arguments.check_audit:
-        return _check_audit(settings.spool.path)
-    if not arguments.pseudonyms:
-        raise Misconfigured("name the pseudonyms to look up")
     codes = [code.strip() for code in arguments.pseudonyms]
     answers = who_is(settings, _key(arguments.key), list(dict.fromkeys(codes)), arguments.project)
     sys.stdout.write("\t".join(_COLUMNS) + "\n")
@@ -83,12 +79,3 @@ def _lines(answer: Answer) -> Iterator[str]:
 def _plain(text: str) -> str:
     """Let no control character of an instance reach the terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _check_audit(spool: Path) -> int:
-    trail = audit.check(spool)
-    if trail.broken_at is not None:
-        sys.stdout.write(f"line {trail.broken_at} of {spool / audit.AUDIT_FILE} does not follow from the one before\n")
-        return Exit.FAILED
-    sys.stdout.write(f"{trail.entries} lines hold together; the last one's SHA-256 is {trail.end}\n")
-    return Exit.OK

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from deid.errors import Refused
 from node import log
 from node.commands.exits import Exit
+from node.destinations.echo import ask
 from node.dimse import ProtocolError
-from node.errors import Misconfigured, Transient, Unreachable
+from node.errors import Misconfigured, Transient
 from node.folders import MEDIA_DIRECTORY, files_below
 from node.progress import Progress
-from node.scu import ECHO, MAX_CONTEXTS, NoContext, Proposal, StoreAssociation, open_association, outgoing_from_file
+from node.scu import MAX_CONTEXTS, NoContext, Proposal, StoreAssociation, open_association, outgoing_from_file
 from node.settings import Destination, ForwardSettings
 from node.status import Outcome, outcome_of
 
@@ -46,21 +47,6 @@ def echo(arguments: Namespace) -> int:
     return Exit.OK if status == 0 else Exit.FAILED
 
 
-def ask(destination: Destination, patience: ForwardSettings) -> int:
-    """Return the status of a C-ECHO (PS3.7 Section 9.1.5).
-
-    Raises
-    ------
-    Unreachable
-        Nobody answers, or the answer is no.
-    """
-    try:
-        with open_association(destination, [ECHO], patience) as association:
-            return association.echo()
-    except (Transient, ProtocolError) as error:
-        raise Unreachable(str(error)) from None
-
-
 def send(arguments: Namespace) -> int:
     """Send files as they are; list what is not stored.
 
@@ -74,7 +60,7 @@ def send(arguments: Namespace) -> int:
     log.silence_libraries()
     paths = [path for source in arguments.paths for path in files_below(source)]
     if not paths:
-        raise Misconfigured("there is no file to send")
+        raise Misconfigured("there is no file to send; name files, or a folder that has some")
     wanted, failures = _sorted_by_context(paths)
     count = sum(map(len, wanted.values()))
     with Progress(count, "instances") as progress:

@@ -44,6 +44,8 @@ def clean(arguments: Namespace) -> int:
 
         return lines(arguments)
     log.silence_libraries()
+    if arguments.target.exists() and not arguments.target.is_dir():
+        raise Misconfigured(f"OUT {arguments.target} is no folder; choose one, or a name that isn't there yet")
     settings = load_settings(arguments.config)
     how = recipe(settings, arguments.profile, keeps=True)
     files = plan(arguments.source, arguments.target)

@@ -13,6 +13,7 @@ from node.commands.explain import mask_lines
 from node.commands.offline import recipe
 from node.errors import Misconfigured
 from node.face_preview import face_previews
+from node.folders import check_file
 from node.offline import read_mapped
 from node.preview import preview as drawn
 from node.settings import load_settings
@@ -35,7 +36,10 @@ def preview(arguments: Namespace) -> int:
         The file cannot be read, or the picture not be written.
     """
     log.silence_libraries()
-    context = recipe(load_settings(arguments.config), arguments.profile).context()
+    settings = load_settings(arguments.config)
+    if not arguments.face:
+        check_file(arguments.file)
+    context = recipe(settings, arguments.profile).context()
     if arguments.face:
         return _faces(arguments, context)
     try:

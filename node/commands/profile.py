@@ -115,10 +115,15 @@ def profile_file(name: str) -> Path:
     path = profile_path(Project("shown", profile=name))
     if path.exists():
         return path
+    shipped = ", ".join(each.stem for each in _shipped())
     if path.parent == shipped_config() / "profiles":
-        shipped = ", ".join(each.stem for each in _shipped())
         raise Misconfigured(f"no profile is called {name!r}; there are {shipped}, or a TOML file's path")
-    raise Misconfigured(f"there is no profile {path}")
+    raise Misconfigured(f"there is no profile {path}; name a shipped one ({shipped}) or a TOML file that is there")
+
+
+def shipped_profiles() -> list[tuple[str, str]]:
+    """Return name and description of each shipped profile."""
+    return [(path.stem, _description(path)) for path in _shipped()]
 
 
 def _shipped() -> list[Path]:

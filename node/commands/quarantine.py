@@ -1,18 +1,23 @@
-"""`quarantine list`, `show`, `release` and `discard`."""
+"""`quarantine list`, `show`, `release`, `mask`, `approve` and `discard`."""
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
+from deid.review import Review
 from node import quarantine
+from node.audit.people import Decision, decided, me
 from node.commands.exits import Exit, NoSpool
+from node.decisions import Act, is_allowed
 from node.errors import Misconfigured
 from node.jobs import JobId
 from node.ledger import ledger_path, open_ledger
+from node.reviews import MOST_BOXES
 from node.settings import load_settings
 from node.spool import Spool
 
@@ -74,7 +79,44 @@ def release(arguments: Namespace) -> int:
     NoSpool, Misconfigured
         There is no spool, or nothing was chosen.
     """
-    return _each(arguments, quarantine.release, "released")
+    return _each(arguments, quarantine.release, Decision.RELEASED)
+
+
+def mask(arguments: Namespace) -> int:
+    """Have parts of instances masked, and put them back in line.
+
+    Raises
+    ------
+    NoSpool, Misconfigured
+        There is no spool, or nothing was chosen.
+    """
+    return _each(arguments, partial(quarantine.reviewed, review=_review(arguments)), Decision.MASKED)
+
+
+def approve(arguments: Namespace) -> int:
+    """Put instances back in line whose frames a person has seen.
+
+    Raises
+    ------
+    NoSpool, Misconfigured
+        There is no spool, nothing was chosen, or one of them was refused for what no picture shows.
+    """
+    spool = _spool(arguments)
+    for job_id in _chosen(spool, arguments):
+        entry = quarantine.shown(spool, job_id)
+        if entry is not None and not is_allowed(Act.APPROVE, entry.reason):
+            raise Misconfigured(
+                f"{job_id} was refused for {entry.reason}, which nobody can approve; see `deid-node quarantine show`"
+            )
+    review = replace(_review(arguments), approved=True)
+    return _each(arguments, partial(quarantine.reviewed, review=review), Decision.APPROVED)
+
+
+def _review(arguments: Namespace) -> Review:
+    boxes = tuple(arguments.box or ())
+    if len(boxes) > MOST_BOXES:
+        raise Misconfigured(f"{len(boxes)} boxes are too many for an instance; give {MOST_BOXES} at the most")
+    return Review(boxes)
 
 
 def discard(arguments: Namespace) -> int:
@@ -88,15 +130,18 @@ def discard(arguments: Namespace) -> int:
     chosen = _chosen(_spool(arguments), arguments)
     if chosen and not arguments.yes and not _confirmed(len(chosen)):
         raise Misconfigured("nothing was discarded; say --yes to discard without being asked")
-    return _each(arguments, quarantine.discard, "discarded")
+    return _each(arguments, quarantine.discard, Decision.DISCARDED)
 
 
-def _each(arguments: Namespace, do: Callable[[Spool, Ledger, JobId], bool], done: str) -> int:
+def _each(arguments: Namespace, do: Callable[[Spool, Ledger, JobId], bool], done: Decision) -> int:
     spool = _spool(arguments)
     ledger = open_ledger(spool.path)
     missing = 0
     chosen = _chosen(spool, arguments)
+    there = [job_id for job_id in chosen if quarantine.shown(spool, job_id)]
     try:
+        if there:
+            decided(load_settings(arguments.config), me(), done, there)
         for job_id in chosen:
             if not do(spool, ledger, job_id):
                 missing += 1
@@ -119,7 +164,7 @@ def _chosen(spool: Spool, arguments: Namespace) -> list[JobId]:
 def _spool(arguments: Namespace) -> Spool:
     settings = load_settings(arguments.config)
     if not ledger_path(settings.spool.path).exists():
-        raise NoSpool(f"there is no spool {settings.spool.path}: no node has run with this configuration")
+        raise NoSpool(f"there is no spool {settings.spool.path}: start a node by `deid-node serve`")
     return Spool(settings.spool.path, settings.spool.min_free_bytes)
 
 

@@ -1,13 +1,13 @@
-"""`init` and `check`: before the node runs."""
+"""`check`: before the node runs."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
 import stat
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deid.context import Context
@@ -15,64 +15,33 @@ from deid.errors import Misconfigured as DeidMisconfigured
 from deid.keys import Keys
 from deid.profile import load_profile
 from node import log
+from node.access.check import access_checks
 from node.commands.exits import Exit
-from node.commands.network import ask
 from node.commitment.scu import open_to_ask
 from node.crosswalk_file import CrosswalkFile
+from node.destinations.echo import EchoResult, echo
+from node.destinations.outlet import check_outlet
 from node.errors import Misconfigured, Unreachable
 from node.faces import check_delivery
 from node.identities import open_source
 from node.identity_settings import IdentityMode
 from node.isolation import missing
-from node.key import create_key, load_key
+from node.key import load_key
 from node.negotiation import NothingAccepted
 from node.pool import WorkerPool
 from node.presence import look
-from node.settings import ForwardSettings, load_settings, profile_path, shipped_config
+from node.settings import Destination, ForwardSettings, load_settings, profile_path
+from node.web.check import console_checks
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from node.settings import Destination, Project, Settings
+    from node.settings import AnyDestination, Project, Settings
 
 _PROBE_S = 60.0
 _CHECK_PATIENCE = ForwardSettings(connect_timeout_s=5.0, dimse_timeout_s=10.0)
 _MODE_OF_GROUP, _MODE_OF_OTHERS = 0o070, 0o007
-
-
-def init(arguments: Namespace) -> int:
-    """Write a configuration and a key.
-
-    Raises
-    ------
-    Misconfigured
-        One of them is there already, or the folder cannot be written.
-    """
-    folder: Path = arguments.folder
-    config, key = folder / "node.toml", folder / "key"
-    for path in (config, key):
-        if path.exists():
-            raise Misconfigured(f"{path} is there already; move it away first, or choose another folder")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_key(key)
-        with config.open("x", encoding="utf-8") as file:
-            file.write(_here((shipped_config() / "node.toml").read_text(encoding="utf-8")))
-    except OSError as error:
-        raise Misconfigured(f"{folder} cannot be written ({error.strerror})") from None
-    sys.stdout.write(
-        f"wrote {config} and {key}\n"
-        f"keep the key safe and backed up: pseudonyms, UIDs and dates depend on it\n"
-        f"next: edit {config}, then deid-node check --config {config}, then deid-node serve --config {config}\n"
-    )
-    return Exit.OK
-
-
-def _here(example: str) -> str:
-    """Let the example keep its key and its spool beside the new file instead of below ./var."""
-    return re.sub(r'^(#? ?\w+ = ")var/', r"\1", example, flags=re.MULTILINE)
 
 
 def check(arguments: Namespace) -> int:
@@ -103,17 +72,26 @@ def _checks(settings: Settings) -> Iterator[tuple[str, str, Exit]]:
     yield f"spool {settings.spool.path}", _spool_trouble(settings), Exit.USAGE
     receive = settings.receive
     yield f"port {receive.port} on {receive.address}", _port_trouble(settings), Exit.USAGE
-    for name, destination in settings.destinations.items():
-        peer = f"{destination.ae_title}@{destination.host}:{destination.port}"
-        try:
-            answer = ask(destination, _CHECK_PATIENCE)
-        except (Unreachable, OSError) as error:
-            yield f"destination {name}", f"{error}", Exit.UNREACHABLE
-        else:
-            trouble = "" if answer == 0 else f"{peer} answers the echo with {answer:#06x}"
-            yield f"destination {name} ({peer})", trouble, Exit.FAILED
-            if destination.commitment:
-                yield f"storage commitment of destination {name}", _commitment_trouble(destination), Exit.FAILED
+    for what, trouble in (*access_checks(settings, datetime.now(UTC)), *console_checks(settings)):
+        yield what, trouble, Exit.USAGE
+    for destination in settings.destinations.values():
+        yield from _destination_checks(destination)
+
+
+def _destination_checks(destination: AnyDestination) -> Iterator[tuple[str, str, Exit]]:
+    what = f"destination {destination.name}"
+    try:
+        check_outlet(destination)
+    except Misconfigured as error:
+        yield what, str(error), Exit.USAGE
+        return
+    found = echo(destination, _CHECK_PATIENCE)
+    if found.result in (EchoResult.UNREACHABLE, EchoResult.REFUSED):
+        yield what, found.detail, Exit.UNREACHABLE
+        return
+    yield f"{what} ({destination.address})", found.detail, Exit.FAILED
+    if isinstance(destination, Destination) and destination.commitment:
+        yield f"storage commitment of {what}", _commitment_trouble(destination), Exit.FAILED
 
 
 def _key_trouble(settings: Settings) -> str:

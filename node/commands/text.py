@@ -13,6 +13,7 @@ from node import log
 from node.commands.exits import Exit
 from node.commands.explain import seen_text
 from node.commands.offline import recipe
+from node.folders import check_file
 from node.layout import aligned
 from node.settings import load_settings
 
@@ -55,6 +56,8 @@ def lines(arguments: Namespace) -> int:
     OSError
         The file cannot be read.
     """
+    if str(arguments.text) != _STDIN:
+        check_file(arguments.text)
     rules, text_class = _rules(arguments)
     with ExitStack() as stack:
         file = sys.stdin.buffer if str(arguments.text) == _STDIN else stack.enter_context(arguments.text.open("rb"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from node.jobs import JobId
     from node.lane import Runner
     from node.ledger import Ledger
-    from node.settings import Destination, Settings
+    from node.settings import AnyDestination, Settings
     from node.spool import Spool
 
 
@@ -43,7 +43,7 @@ class Clerks:
             if self._tables and each and not each.commitment:
                 self._tables.trust(name)
 
-    def note_for(self, destination: Destination) -> Callable[[JobId, str, int], None] | None:
+    def note_for(self, destination: AnyDestination) -> Callable[[JobId, str, int], None] | None:
         """Return what notes that a destination has stored an instance; None where that is all there is to it."""
         if self._tables is None or not destination.commitment:
             return None
@@ -55,7 +55,7 @@ class Clerks:
         if tables is None:
             return
         reports = Reports(self._ledger, tables, self._settings.forward)
-        for name, each in self._settings.destinations.items():
+        for name, each in self._settings.archives.items():
             if each.commitment:
                 asker = Asker(each, self._settings, self._ledger, tables, self._spool, reports, self._stop)
                 yield f"commitment-{name}", asker

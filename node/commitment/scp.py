@@ -50,6 +50,7 @@ from node.status import Status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from node.access.settings import Peer
     from node.commitment.messages import Report
     from node.contexts import AcceptedContext
     from node.dimse import Command
@@ -98,7 +99,7 @@ def reporting_destinations(settings: Settings, calling_ae: str, called_ae: str) 
     """Name the destinations that the caller may be, if it calls to report on our requests."""
     return tuple(
         name
-        for name, each in settings.destinations.items()
+        for name, each in settings.archives.items()
         if each.commitment and (each.ae_title.strip(), each.calling_ae_title.strip()) == (calling_ae, called_ae)
     )
 
@@ -113,6 +114,8 @@ class Visitor:
         that was called; None if none was
     destinations
         names of those that the visitor may be
+    peer
+        the entry of [[peers]] that lets it in
     """
 
     calling_ae: str
@@ -120,6 +123,7 @@ class Visitor:
     address: str
     project: Project | None
     destinations: tuple[str, ...]
+    peer: Peer | None = None
 
     @property
     def asks(self) -> bool:

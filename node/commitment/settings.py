@@ -85,7 +85,7 @@ def check_commitment(settings: Settings, where: Where) -> None:
             if settings.destinations[name].commitment:
                 raise at.at("delivery").wrong(f'"direct" cannot wait for the commitment that destination {name!r} owes')
     titles = {peer.ae_title.strip() for peer in settings.peers}
-    for name, destination in settings.destinations.items():
+    for name, destination in settings.archives.items():
         if destination.commitment and not titles & {"*", destination.ae_title.strip()}:
             raise where.at(f"destinations.{name}.commitment").wrong(
                 f"{destination.ae_title!r} may not call, so it could not report; add it to [[peers]]"

@@ -84,14 +84,15 @@ def associate_rq(
     calling: str = "SENDER",
     called: str = "DEIDNODE",
     max_pdu: int = 16384,
+    user_items: bytes = b"",
 ) -> bytes:
-    """Encode an A-ASSOCIATE-RQ with the contexts 1, 3, 5 …"""
+    """Encode an A-ASSOCIATE-RQ with the contexts 1, 3, 5 …, and with further items of the User Information."""
     body = struct.pack(">HH16s16s32x", 1, 0, called.encode().ljust(16), calling.encode().ljust(16))
     body += _item(0x10, APPLICATION_CONTEXT.encode())
     for index, (abstract, syntaxes) in enumerate(contexts):
         subitems = _item(0x30, abstract.encode()) + b"".join(_item(0x40, uid.encode()) for uid in syntaxes)
         body += _item(0x20, bytes([2 * index + 1, 0, 0, 0]) + subitems)
-    body += _item(0x50, _item(0x51, struct.pack(">I", max_pdu)) + _item(0x52, b"1.2.3.4"))
+    body += _item(0x50, _item(0x51, struct.pack(">I", max_pdu)) + _item(0x52, b"1.2.3.4") + user_items)
     return struct.pack(">BBI", PduType.ASSOCIATE_RQ, 0, len(body)) + body
 
 

@@ -350,7 +350,7 @@ def test_a_silent_sender_is_let_go_though_its_report_is_not_due(tmp_path: Path) 
 def test_no_room_is_said_before_anything_is_promised(tmp_path: Path) -> None:
     settings = committing(tmp_path)
     with receiving(settings) as running, asking(running) as sender:
-        running.receiver._office.transactions._check_room = _no_room  # type: ignore[union-attr]
+        running.receiver._terms.office.transactions._check_room = _no_room  # type: ignore[union-attr]
         assert sender.ask(request()) == 0x0213
 
 

@@ -45,6 +45,7 @@ FAST = ForwardSettings(
     dimse_timeout_s=1.0,
     connect_timeout_s=1.0,
     idle_release_s=0.3,
+    echo_every_s=0.0,  # archives here count what they are asked
 )
 
 
@@ -136,7 +137,7 @@ def test_clean_instances_are_delivered_whole(tmp_path: Path) -> None:
 
 def test_what_arrives_later_is_delivered_on_the_same_association(tmp_path: Path) -> None:
     archive = ScriptedStore()
-    forward = ForwardSettings(idle_release_s=30, dimse_timeout_s=2, connect_timeout_s=2)
+    forward = ForwardSettings(idle_release_s=30, dimse_timeout_s=2, connect_timeout_s=2, echo_every_s=0)
     with scripted_archive(archive) as port:
         node = Node(tmp_path, destination(port, associations=1), forward=forward)
         with node.forwarding():

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from node import dimse
+from node.access.tls import acceptor_context
 from node.dimse import PduType
 from node.errors import Misconfigured
-from node.frontdoor import acceptor_context
 from node.settings import Tls
 from tests import factories
 from tests.integration.receiving import IMPLICIT, VERIFICATION, Running, Sender, instance, receiving, settings_for

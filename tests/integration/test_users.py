@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(240)
 
 SPOOL = "/var/lib/deid-node"
-IDS = {name: 64_901 + number for number, name in enumerate(("receive", "work", "forward", "node", "raw", "clean"))}
+ROLES = ("receive", "work", "forward", "web")
+NAMES = (*ROLES, "node", "raw", "clean", "review")
+IDS = {name: 64_901 + number for number, name in enumerate(NAMES)}
 """Of users and groups that no machine has by default; files only know numbers."""
 
 
@@ -201,20 +203,23 @@ def look_around(spool: Path) -> None:
         raw: {"receive", "work"},
         spool / "incoming": {"receive", "work"},
         clean: {"work", "forward"},
-        spool / "quarantine": {"work"},
+        spool / "quarantine": {"work", "web"},
+        spool / "reviews": {"work", "web"},
         spool / "series": {"work"},
-        ledger_path(spool): {"receive", "work", "forward"},
+        ledger_path(spool): {"receive", "work", "forward", "web"},
         spool.parent / "credentials" / "key": {"work"},
     }
     for path, roles in may_read.items():
-        assert {name for name in ("receive", "work", "forward") if reads(name, path)} == roles, path
+        assert {name for name in ROLES if reads(name, path)} == roles, path
     may_write = {
         spool: {"work"},
         spool / "incoming": {"receive", "work"},
         spool / "outbox": {"work"},
         spool / "quarantine": {"work"},
+        spool / "reviews": {"work"},
+        spool / "decisions": {"work", "web"},
     }
     for path, roles in may_write.items():
-        assert {name for name in ("receive", "work", "forward") if writes(name, path)} == roles, path
+        assert {name for name in ROLES if writes(name, path)} == roles, path
     assert stat.S_IMODE(raw.stat().st_mode) == stat.S_IMODE(clean.stat().st_mode) == 0o640
     assert {stat.S_IMODE(each.stat().st_mode) for each in ledger_path(spool).parent.iterdir()} == {0o660}

@@ -196,4 +196,4 @@ def test_an_instance_that_is_not_there_is_said_so(
 
 def test_without_a_spool_there_is_no_quarantine(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["quarantine", "list", "--config", str(config)]) == 4
-    assert "no node has run" in capsys.readouterr().err
+    assert "start a node" in capsys.readouterr().err

@@ -411,8 +411,8 @@ def test_what_is_no_instance_is_refused(place: Path, content: bytes, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["nowhere.dcm"], 1, "No such file or directory: nowhere.dcm"),
-        (["."], 1, "Is a directory"),
+        (["nowhere.dcm"], 2, "there is no file nowhere.dcm; name one that is there"),
+        (["."], 2, ". is a folder; name a file"),
         (["ct.dcm", "--profile", "lax"], 2, "no profile is called 'lax'; there are basic, longitudinal,"),
         (["ct.dcm", "--profile", "./lax.toml"], 2, "there is no profile lax.toml"),
         (["ct.dcm", "--config", "none.toml"], 2, "none.toml"),

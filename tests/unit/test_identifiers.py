@@ -118,3 +118,12 @@ def test_a_station_that_may_stay_is_not_looked_for_where_its_name_is_repeated() 
 def test_what_another_script_looks_like_in_latin_letters_is_no_name() -> None:
     assert not [form for kind, form in forms("PN", b"B0M^86^3ED") if kind is Kind.NAME_PART]
     assert (Kind.NAME_PART, "smith 2") in forms("PN", b"Smith2^Ann")
+
+
+@pytest.mark.parametrize("vr", ["LT", "LO", "UT", "CS"])
+def test_a_name_a_uid_or_a_date_is_one_whatever_vr_it_is_sent_with(vr: str) -> None:
+    assert (Kind.NAME_PART, "doe") in forms(vr, b"Doe^Jane", tag=0x0070_0084)
+    assert (Kind.UID, "1.2.3.4.5") in forms(vr, b"1.2.3.4.5", tag=0x0020_000D)
+    data_set = DataSet({0x0008_0020: Element(0x0008_0020, vr, b"20190226")})
+    assert harvest(data_set, lambda tag, vr, parent: False).dates == {"20190226"}
+    assert not forms(vr, b"Doe^Jane", tag=0x0018_1030)

@@ -233,7 +233,7 @@ def test_what_can_be_read_after_all_refuses_the_instance(monkeypatch: pytest.Mon
     blind = [frozenset({OTHER, third}), frozenset({third}), frozenset()]
     with pytest.raises(Refused) as refused:
         cleaned([frame(NAME, OTHER, third)], looking(Scripted(texts, lambda look: blind[look])))
-    assert refused.value.reason is Reason.PIXELS_NOT_CLEANABLE
+    assert refused.value.reason is Reason.TEXT_LEFT
     assert refused.value.detail == "text is left in frame 1"
 
 
@@ -271,7 +271,7 @@ def screen(frames: list[Frame]) -> DataSet:
 def test_screen_is_kept_back_where_the_profile_says_so() -> None:
     with pytest.raises(Refused) as refused:
         cleaned([frame()], looking(reader(), {"screens": "quarantine"}), source=screen([frame()]))
-    assert refused.value.reason is Reason.PIXELS_NOT_CLEANABLE
+    assert refused.value.reason is Reason.KEPT_BACK
 
 
 def test_screen_is_masked_whole_where_the_profile_says_so() -> None:

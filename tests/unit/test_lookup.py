@@ -6,15 +6,13 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from deid.identity import KeyedIdentity, Subject
 from deid.keys import Keys
-from node import audit
-from node.audit import Deed
+from node.audit import chain
 from node.cli import main
 from node.errors import Transient
 from node.identities import open_source
@@ -188,7 +186,7 @@ def test_the_audit_entry_is_there_before_the_answer(config: Path, monkeypatch: p
         raise Transient("disk")
 
     settings = load_settings(config)
-    monkeypatch.setattr(audit, "append", fail)
+    monkeypatch.setattr(chain, "append", fail)
     with pytest.raises(Transient):
         who_is(settings, load_key(settings.key_file), ["T-1"])
 
@@ -204,67 +202,3 @@ def test_control_characters_of_an_instance_do_not_reach_the_terminal(
 def test_keyed_pseudonyms_are_as_without_remembering(config: Path) -> None:
     secret = load_key(config.parent / "key")
     assert assigned(config, "coded") == KeyedIdentity().assign(JANE, Keys.from_secret(secret)).pseudonym
-
-
-# -- the audit log
-
-
-def _append(spool: Path, count: int) -> None:
-    for number in range(count):
-        audit.append(spool, Deed.LOOKUP, {"asked": number})
-
-
-def test_lines_hold_together_whoever_writes_them(tmp_path: Path) -> None:
-    with get_context("spawn").Pool(3) as pool:
-        pool.starmap(_append, [(tmp_path, 10)] * 3)
-    trail = audit.check(tmp_path)
-    assert (trail.entries, trail.broken_at) == (30, None)
-    assert (tmp_path / "audit.log").stat().st_mode & 0o777 == 0o600
-
-
-@pytest.mark.parametrize("number", [0, 3, 8])
-@pytest.mark.parametrize("what", ["change", "remove", "insert", "swap"])
-def test_tampering_shows(tmp_path: Path, number: int, what: str) -> None:
-    _append(tmp_path, 10)
-    path = tmp_path / "audit.log"
-    lines = path.read_text().splitlines(keepends=True)
-    if what == "change":
-        lines[number] = lines[number].replace(f'"asked": {number}', '"asked": 99')
-    elif what == "remove":
-        del lines[number]
-    elif what == "insert":
-        lines.insert(number, lines[number])
-    else:
-        lines[number], lines[number + 1] = lines[number + 1], lines[number]
-    path.write_text("".join(lines))
-    assert audit.check(tmp_path).broken_at is not None
-
-
-def test_a_missing_end_shows_to_who_knows_the_end(tmp_path: Path) -> None:
-    _append(tmp_path, 5)
-    path = tmp_path / "audit.log"
-    end = audit.check(tmp_path).end
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
-    assert audit.check(tmp_path).broken_at is None
-    assert audit.check(tmp_path).end != end
-
-
-def test_a_line_that_a_crash_tore_stays_and_the_next_ones_follow_from_it(tmp_path: Path) -> None:
-    _append(tmp_path, 2)
-    with (tmp_path / "audit.log").open("a") as file:
-        file.write('{"at": "20')
-    _append(tmp_path, 2)
-    trail = audit.check(tmp_path)
-    assert (trail.entries, trail.broken_at) == (5, 3)
-    lines = (tmp_path / "audit.log").read_text().splitlines()
-    assert json.loads(lines[3])["previous"] == audit._hash(lines[2].encode())
-
-
-def test_the_command_checks_the_log(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ask(config, "T-1")
-    capsys.readouterr()
-    assert main(["lookup", "--config", str(config), "--check-audit"]) == 0
-    assert "1 lines hold together" in capsys.readouterr().out
-    path = config.parent / "spool" / "audit.log"
-    path.write_text(path.read_text().replace("previous", "prevoius"))
-    assert main(["lookup", "--config", str(config), "--check-audit"]) == 1

@@ -29,6 +29,7 @@ def box(x0: float, y0: float, x1: float, y1: float) -> NDArray[np.float32]:
 
 
 WIDE, TALL, SQUARE, GIANT = box(40, 40, 140, 56), box(200, 50, 214, 150), box(60, 200, 72, 210), box(20, 20, 280, 220)
+LARGE = box(20, 20, 200, 90)
 
 
 class Networks:
@@ -134,6 +135,14 @@ def test_small_text_of_a_large_picture_is_looked_for_where_strokes_are(networks:
     assert networks.looked_at == [(960, 2560), (640, 640)]
 
 
+def test_a_small_picture_with_grain_in_its_ranks_is_looked_at_again_without_it(networks: Networks) -> None:
+    networks.found = lambda _: [(WIDE * 2, 0.9)]
+    grained = picture(300, 200)
+    grained[..., 0] = np.random.default_rng(1).integers(0, 255, (300, 200))
+    Reader().lines(grained)
+    assert networks.looked_at == [(600, 400), (600, 400)]
+
+
 # What counts
 
 
@@ -160,6 +169,8 @@ def test_small_text_of_a_large_picture_is_looked_for_where_strokes_are(networks:
         (GIANT, 0.9, ("CD", 0.9), False),  # a pair of lungs
         (GIANT, 0.9, ("10010", 0.99), True),
         (GIANT, 0.9, ("  O ", 0.99), False),
+        (LARGE, 0.9, ("NE", 0.9), True),
+        (GIANT, 0.9, ("NE", 0.9), False),  # the lower half of a chest
     ],
 )
 def test_what_has_no_certain_form_of_a_line_counts_if_it_reads(

@@ -17,7 +17,7 @@ from deid.encoding.syntax import transfer_syntax
 from deid.errors import Reason, Refused
 from deid.pixels.format import Format
 from deid.pixels.palette import Palette
-from deid.pixels.render import Display, render, resized
+from deid.pixels.render import Display, calmed, render, resized
 
 EXPLICIT = transfer_syntax("1.2.840.10008.1.2.1")
 BIG_ENDIAN = transfer_syntax("1.2.840.10008.1.2.2")
@@ -225,6 +225,21 @@ def test_whatever_is_stored_has_a_picture_of_its_size(
 @pytest.mark.parametrize(("scale", "size"), [(1, (48, 64)), (1.5, (72, 96)), (0.25, (12, 16)), (1e-6, (1, 1))])
 def test_a_picture_is_resized(scale: float, size: tuple[int, int]) -> None:
     assert resized(np.zeros((*SHAPE, 3), np.uint8), scale).shape == (*size, 3)
+
+
+def test_grain_that_ranks_make_of_noise_is_taken_out_and_the_rest_stays() -> None:
+    noise = np.random.default_rng(1).integers(-3, 4, SHAPE) + 100
+    noise[30:34, 10:50] = 4000
+    picture = render(noise.astype(np.uint16), Display(form()))
+    calm = calmed(picture)
+    assert np.abs(np.diff(calm[..., 0].astype(int))).mean() < np.abs(np.diff(picture[..., 0].astype(int))).mean() / 2
+    assert np.array_equal(calm[..., 1:], picture[..., 1:])
+    assert calm[31:33, 12:48, 0].min() > 200
+
+
+def test_a_picture_as_grainy_in_all_channels_is_left_alone() -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (*SHAPE, 3)).astype(np.uint8)
+    assert calmed(picture) is picture
 
 
 # From a Data Set

@@ -28,7 +28,7 @@ def test_the_commented_example_is_the_built_in_defaults(monkeypatch: pytest.Monk
 def test_the_commented_example_shows_every_key() -> None:
     text = CONFIG.read_text("utf-8")
     plain = Settings()
-    for table in (plain, plain.spool, plain.receive, plain.work, plain.faces, plain.forward):
+    for table in (plain, plain.spool, plain.receive, plain.work, plain.faces, plain.forward, plain.web):
         for key in set(type(table).__slots__) - {"config_path"}:
             assert key in text
 
@@ -39,7 +39,8 @@ def test_the_defaults_of_the_types_are_the_built_in_defaults(monkeypatch: pytest
     plain = Settings()
     assert built_in.key_file == tmp_path / plain.key_file
     assert built_in.spool == replace(plain.spool, path=tmp_path / plain.spool.path)
-    assert replace(built_in, key_file=plain.key_file, spool=plain.spool) == plain
+    assert built_in.web == replace(plain.web, users_file=tmp_path / plain.web.users_file)
+    assert replace(built_in, key_file=plain.key_file, spool=plain.spool, web=plain.web) == plain
 
 
 def test_paths_are_relative_to_the_configuration_file(config: Path) -> None:

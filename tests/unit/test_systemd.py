@@ -8,7 +8,7 @@ import pytest
 
 from tests.systemd import TARGETS, UNITS, exposure, is_there
 
-ROLES = ("receive", "work", "forward")
+ROLES = ("receive", "work", "forward", "web")
 
 
 def values(role: str, key: str) -> list[str]:
@@ -43,7 +43,7 @@ def test_work_has_no_network() -> None:
 
 def test_work_alone_is_given_the_key() -> None:
     assert [role for role in ROLES if "key:/etc/deid-node/key" in values(role, "LoadCredential")] == ["work"]
-    for role in ("receive", "forward"):
+    for role in ("receive", "forward", "web"):
         assert "-/etc/deid-node/key" in values(role, "InaccessiblePaths")
 
 
@@ -57,6 +57,12 @@ def test_forward_is_in_no_group_that_reads_raw_instances_and_receive_in_none_tha
     assert "deid-raw" not in groups("deid-forward")
     assert "deid-clean" not in groups("deid-receive")
     assert "/var/lib/deid-node/incoming" in values("forward", "InaccessiblePaths")
+
+
+def test_web_sees_neither_raw_nor_clean_instances_under_way_and_talks_to_this_machine_alone() -> None:
+    hidden = {"/var/lib/deid-node/incoming", "/var/lib/deid-node/outbox", "/var/lib/deid-node/series"}
+    assert hidden <= set(values("web", "InaccessiblePaths"))
+    assert values("web", "IPAddressAllow") == ["localhost"]
 
 
 def test_roles_are_users_of_their_own() -> None:

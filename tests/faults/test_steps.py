@@ -1,0 +1,58 @@
+"""Issue 7, line 6: whatever fails in whatever step, nothing raw or half done is forwarded, and quarantine says why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults import steps
+from tests.faults.steps import FACES, HEADER, PIXELS, Case, Outcome, cases, instances, pixel_cases, plan_cases
+
+TIME_LIMIT_S = 15.0
+TIME_LIMIT_WITH_NETWORKS_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    folder = tmp_path_factory.mktemp("steps")
+    paths = instances(folder / "modality", [case.marker for case in cases()])
+    return steps.run(folder, paths, HEADER, TIME_LIMIT_S)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.marker)
+def test_a_step_that_fails_sends_the_instance_to_quarantine_with_its_own_reason(outcome: Outcome, case: Case) -> None:
+    assert outcome.reasons.get(case.marker) == case.reason
+
+
+@pytest.mark.timeout(900)
+def test_nothing_raw_or_partial_is_forwarded_and_all_the_others_are(outcome: Outcome) -> None:
+    assert outcome.arrived == set()
+    assert outcome.strange == set()
+    assert outcome.missing == 0
+    assert outcome.leftovers == []
+    assert outcome.reasons.keys() == {case.marker for case in cases()}
+
+
+@pytest.mark.timeout(900)
+def test_an_error_is_told_by_its_type_and_its_place_without_its_text(outcome: Outcome) -> None:
+    details = [outcome.details[case.marker] for case in cases() if case.how == "raise" and case.step != "send"]
+    assert all(detail.startswith("ValueError at ") for detail in details)
+    assert "FP^Patient" not in "".join(details) + outcome.log
+
+
+@pytest.mark.timeout(900)
+def test_what_fails_while_pixels_are_cleaned_is_quarantined_with_its_own_reason(tmp_path: Path) -> None:
+    paths = instances(tmp_path / "modality", [case.marker for case in pixel_cases()])
+    outcome = steps.run(tmp_path, paths, PIXELS, TIME_LIMIT_WITH_NETWORKS_S, attempts=1)
+    assert outcome.reasons == {case.marker: case.reason for case in pixel_cases()}
+    assert (outcome.arrived, outcome.strange, outcome.missing, outcome.leftovers) == (set(), set(), 0, [])
+
+
+@pytest.mark.timeout(900)
+def test_a_series_that_fails_as_a_whole_is_quarantined_with_its_own_reason(tmp_path: Path) -> None:
+    paths = instances(tmp_path / "modality", [case.marker for case in plan_cases()], others=False)
+    outcome = steps.run(tmp_path, paths, FACES, TIME_LIMIT_S)
+    assert outcome.reasons == {case.marker: case.reason for case in plan_cases()}
+    assert (outcome.arrived, outcome.strange, outcome.leftovers) == (set(), set(), [])

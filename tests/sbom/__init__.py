@@ -1,0 +1,1 @@
+"""What the node is made of: a bill of materials (CycloneDX) and a list of licences."""
