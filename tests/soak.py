@@ -32,6 +32,9 @@ from tests.access.plan import Node
 from tests.integration.receiving import CT, EXPLICIT, IMPLICIT, VERIFICATION, Sender, associate_rq, instance
 
 MOST_GROWTH_BYTES = 5 << 20
+SPARE_FILES = 4
+"""SQLite keeps a closed connection's file while another connection of the process has a lock, and uses it again."""
+
 _WARM_UP = 300
 _RESET = struct.pack("ii", 1, 0)
 
@@ -178,7 +181,9 @@ def main() -> int:
     print(f"  threads {before.threads:8} -> {after.threads:8}")
     print(f"  files   {before.files:8} -> {after.files:8}")
     print(f"  failed  {made[FAILED]:8}  (of these at most 1 %)")
-    has_grown = growth_bytes >= MOST_GROWTH_BYTES or after.threads > before.threads or after.files > before.files
+    has_grown = (
+        growth_bytes >= MOST_GROWTH_BYTES or after.threads > before.threads or after.files > before.files + SPARE_FILES
+    )
     return int(has_grown or made[FAILED] > made.total() / 100)
 
 

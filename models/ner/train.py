@@ -89,9 +89,9 @@ class Settings:
 
     folder: str = str(CHECKPOINTS)
     seed: int = 1
-    samples: int = 450_000
+    samples: int = 630_000
     processes: int = 2
-    layers: tuple[int, ...] = (0, 1, 2, 3)
+    layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     most: int = 1024
     rate: float = 3e-4
     warm_up: float = 0.04
