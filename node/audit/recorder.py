@@ -106,6 +106,8 @@ class Recorder:
             try:
                 chain.append_all(self._spool, [*batch, *gap])
             except Transient as error:
+                if not self._spool.is_dir():
+                    return self._closing  # a node that ends before it has made its folders did nothing to tell of
                 log.emit_error(log.Event.AUDIT_FAILED, error, waiting=len(batch), dropped=dropped)
                 return False
             with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import tempfile
 import threading
 import time
@@ -27,9 +28,12 @@ _BATCH = 100
 _SENDERS = 2
 _MIB = 1 << 20
 _SETTLED = 0.25
-"""Of the instances, how many are there when growth begins to be counted: caches and pools are filled by then."""
+"""Of the instances, how many are cleaned when growth begins to be counted: caches and pools are filled by then."""
 
 MOST_GROWTH_MIB = 16.0
+
+_PAUSE_S = 0.0005
+"""Between two looks, for each instance of all; a second at most."""
 
 
 @dataclass
@@ -155,14 +159,18 @@ def run(folder: Path, count: int, *, is_verbose: bool = False) -> Verdict:
         modality = _Modality(folder / "modality", node.port, count)
         threads = [threading.Thread(target=modality.run) for _ in range(_SENDERS)]
         began_s = time.monotonic()
+        pause_s = min(1.0, count * _PAUSE_S)
         for thread in threads:
             thread.start()
         while any(thread.is_alive() for thread in threads):
-            _note(memory, len(modality.uids), is_verbose=is_verbose)
-            time.sleep(1.0)
+            _note(memory, _cleaned(node), is_verbose=is_verbose)
+            time.sleep(pause_s)
         if modality.errors:
             raise modality.errors[0]
         arrived_s = time.monotonic() - began_s
+        while _cleaned(node) < count:  # also what came faster than it was cleaned
+            _note(memory, _cleaned(node), is_verbose=is_verbose)
+            time.sleep(pause_s)
         with archive.listening(port):
             began_s = time.monotonic()
             while node.waiting():
@@ -186,6 +194,10 @@ def run(folder: Path, count: int, *, is_verbose: bool = False) -> Verdict:
         arrived_s,
         delivered_s,
     )
+
+
+def _cleaned(node: Node) -> int:
+    return sum(1 for _ in os.scandir(node.spool / "outbox"))
 
 
 def _note(memory: Memory, arrived: int, *, is_verbose: bool) -> None:

@@ -11,7 +11,6 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -288,16 +287,6 @@ def test_a_disk_that_fills_up_is_answered_a700_and_leaves_no_part_file(small_dis
         (node.settings.spool.path / "incoming" / kept[0]).unlink()
         assert sender.store(instance(pixel_bytes=100_000)) == SUCCESS  # and on it goes, once there is room
         sender.release()
-
-
-def test_less_room_than_is_to_be_kept_free_is_answered_a700_at_once(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
-    settings = replace(settings, spool=replace(settings.spool, min_free_bytes=1 << 60))
-    with receiving(settings) as node, Sender(node.port) as sender:
-        sender.associate((CT, [EXPLICIT]), (VERIFICATION, [IMPLICIT]))
-        assert sender.store(instance()) == NO_ROOM
-        assert sender.echo(3) == SUCCESS
-        assert node.files() == []
 
 
 def test_a_ledger_that_fails_is_answered_a700_and_keeps_no_file(node: Running) -> None:

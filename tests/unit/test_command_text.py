@@ -116,6 +116,7 @@ def test_a_missing_or_altered_model_is_one_line_and_code_2(
     place: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], harm: str
 ) -> None:
     (place / "in").mkdir()
+    (place / "x").touch()
     network = place / "models" / "ner" / "ner.onnx"
     network.unlink() if harm == "missing" else network.write_bytes(network.read_bytes() + b"\n")
     code, said, error = run(capsys, *words)
