@@ -172,6 +172,7 @@ def log_in_with(driver: Chrome, host: str, name: str, password: str | None = Non
     button = driver.find_element("css selector", "button.main")
     button.click()
     WebDriverWait(driver, 60).until(expected_conditions.staleness_of(button))
+    WebDriverWait(driver, 60).until(lambda now: now.execute_script("return document.readyState") == "complete")
 
 
 def screenshot(driver: Chrome, path: Path, tallest_px: int = 4000) -> None:

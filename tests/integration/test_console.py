@@ -89,7 +89,7 @@ def test_somebody_logs_in_and_out(driver: Chrome, host: str) -> None:
     assert driver.current_url == f"http://{host}/"
     assert "in quarantine" in text_of(driver)
     driver.find_element("xpath", "//button[text()='Log out']").click()
-    assert driver.current_url.endswith("/login")
+    wait(lambda: driver.current_url.endswith("/login"))
     driver.back()
     driver.refresh()
     assert "in quarantine" not in text_of(driver)
@@ -129,8 +129,12 @@ def test_a_dry_run_shows_what_would_happen_element_by_element(driver: Chrome, ho
     assert "would be cleaned" in text_of(driver)
     assert "SENTINEL" not in driver.current_url + driver.title
     driver.find_element("css selector", "[data-filter]").send_keys("PatientName 0010,0010")
-    rows = [row.text for row in driver.find_elements("css selector", "#elements tr") if row.is_displayed()]
-    assert len(rows) == 1
+
+    def shown() -> list[str]:
+        return [row.text for row in driver.find_elements("css selector", "#elements tr") if row.is_displayed()]
+
+    wait(lambda: len(shown()) == 1)
+    rows = shown()
     assert "SENTINEL^PATIENT" in rows[0]
     assert "pseudonym" in rows[0]
 
@@ -140,8 +144,8 @@ def test_a_study_is_found_by_its_pseudonym(driver: Chrome, host: str) -> None:
     driver.get(f"http://{host}/studies")
     field = driver.find_element("name", "text")
     field.send_keys("PSEUDO1\n")
-    assert driver.current_url == f"http://{host}/studies/1"
-    assert "identifier-left" in text_of(driver)
+    wait(lambda: driver.current_url == f"http://{host}/studies/1")
+    wait(lambda: "identifier-left" in text_of(driver))
 
 
 def test_the_overview_keeps_itself_fresh(driver: Chrome, host: str, settings: Settings) -> None:
@@ -165,6 +169,7 @@ def test_all_can_be_done_with_the_keyboard(driver: Chrome, host: str) -> None:
     assert active.get_attribute("name") == "name"
     active.send_keys("vera", Keys.TAB, "vera looks at it", Keys.ENTER)
     wait(lambda: driver.current_url == f"http://{host}/")
+    wait(lambda: driver.execute_script("return document.readyState") == "complete")
     body = driver.find_element("tag name", "body")
     body.send_keys(Keys.TAB)
     assert driver.switch_to.active_element.text == "Skip to the content"
