@@ -252,12 +252,12 @@ def _toml(draft: _Draft, name: str, source: str) -> Iterator[str]:
     if draft.remarks:
         yield from ("", "# What is not in the script's own way:", "#")
         for remark in draft.remarks:
-            yield f"# {remark.fidelity}: {remark.where}: {remark.said}: {remark.note}"
+            yield f"# {remark.line()}"
     if draft.overrides:
         yield from ("", "[overrides]")
     for attribute, (action, said) in draft.overrides.items():
-        key = attribute if attribute.isalnum() else quoted(attribute)
-        yield f"{key} = {quoted(action)}  # {said}"
+        key = attribute if attribute.isascii() and attribute.isalnum() else quoted(attribute)
+        yield f"{key} = {quoted(action)}  # {one_line(said)}"
 
 
 def _summary(script: CtpScript, draft: _Draft) -> Iterator[str]:

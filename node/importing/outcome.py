@@ -43,6 +43,10 @@ class Remark:
     fidelity: Fidelity
     note: str
 
+    def line(self) -> str:
+        """Return it as one line that can stand in a comment, whatever the script says."""
+        return one_line(f"{self.fidelity}: {self.where}: {self.said}: {self.note}", _LONGEST_LINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -77,7 +81,7 @@ class Imported:
     summary: tuple[str, ...]
 
 
-_LONGEST_QUOTE = 60
+_LONGEST_QUOTE, _LONGEST_LINE = 60, 400
 
 
 def one_line(text: str, longest: int = _LONGEST_QUOTE) -> str:

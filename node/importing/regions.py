@@ -174,7 +174,7 @@ def _toml(kind: str, draft: _Draft, source: str) -> Iterator[str]:
     yield '# A profile names this file in [pixels]: regions = ["shipped", "this.toml"]. Templates only add to what is'
     yield "# masked. deid/pixels/template.py says how such a file is written."
     for remark in draft.remarks:
-        yield f"# {remark.fidelity}: {remark.where}: {remark.said}: {remark.note}"
+        yield f"# {remark.line()}"
     for template in draft.found:
         yield ""
         yield from template_toml(template)

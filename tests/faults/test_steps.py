@@ -9,7 +9,7 @@ import pytest
 from tests.faults import steps
 from tests.faults.steps import FACES, HEADER, PIXELS, Case, Outcome, cases, instances, pixel_cases, plan_cases
 
-TIME_LIMIT_S = 15.0
+TIME_LIMIT_S = 8.0
 TIME_LIMIT_WITH_NETWORKS_S = 60.0
 
 
