@@ -11,7 +11,7 @@ DEBIAN_PACKAGES := dcmtk dicom3tools orthanc orthanc-dicomweb strace chromium ch
 DEBIAN_COMMANDS := storescu dciodvfy Orthanc /usr/share/orthanc/plugins/libOrthancDicomWeb.so strace chromium chromedriver promtool rsyslogd
 
 .DEFAULT_GOAL := help
-.PHONY: hunt sbom access soak fuzz help setup debian test lint types imports unit demo run bench corpus crash strace faults away leak e11 preserved header-exam text-exam pixel-exam face-exam tesseract systemd-exam systemd console-bench screenshots lock ner ner-venv clean
+.PHONY: hunt sbom access soak fuzz help setup debian test lint types imports unit demo run bench corpus crash strace faults steps away leak e11 preserved header-exam text-exam pixel-exam face-exam tesseract systemd-exam systemd console-bench screenshots lock ner ner-venv clean
 
 help:
 	@echo "make demo     node, archive and senders on this machine: a table of before and after"
@@ -104,6 +104,9 @@ strace: setup debian
 
 faults: setup
 	@$(BIN)/python -m tests.faults
+
+steps: setup
+	ALL_STEPS=1 $(BIN)/python -m pytest tests/faults/test_steps.py
 
 away: setup
 	@$(BIN)/python -m tests.faults.away --count $(N)
