@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from node import log
 
 _CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -22,3 +25,11 @@ def corpus() -> Path:
     if not _CORPUS.is_dir():
         pytest.skip("../shared/corpus is not present")
     return _CORPUS
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Give the log back as it was: a role that a test started in this process logs to what is closed after it."""
+    severity, logger, observer = log._log.severity, log._log.logger, log._log.observer
+    yield
+    log._log.severity, log._log.logger, log._log.observer = severity, logger, observer
