@@ -30,7 +30,7 @@ from tests.people import PATIENTS
 from tests.sender import send
 
 _CALLS = "write,writev,pwrite64,fsync,fdatasync,rename,renameat,renameat2,send,sendto,sendmsg"
-_LINE = re.compile(r"(?P<pid>\d+) (?P<rest>.*)")
+_LINE = re.compile(r"(?P<pid>\d+) +(?P<rest>.*)")
 _BEGUN = re.compile(r"(?P<name>\w+)\((?P<arguments>.*?)(?: = (?P<result>-?\d+).*| <unfinished \.\.\.>)")
 _RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed>.* = (?P<result>-?\d+)")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
