@@ -143,8 +143,9 @@ class Contents:
 
 def is_dropped(project: Project, settings: Settings) -> bool:
     """Say whether what its destinations have for sure is not sent once more; where one has to commit itself, it is."""
-    asked = any(getattr(settings.destinations[name], "commitment", False) for name in project.destinations)
-    return project.resent == "drop" and not asked
+    return project.resent == "drop" and not any(
+        getattr(settings.destinations[name], "commitment", False) for name in project.destinations
+    )
 
 
 Note: TypeAlias = "Callable[[Ledger], None]"
