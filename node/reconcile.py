@@ -115,6 +115,8 @@ def reconcile(
 
 
 def _carry_out(found: Verdict, job_id: JobId, spool: Spool, ledger: Ledger, project_of: Callable[[str], str]) -> None:
+    if found in {Verdict.INDEX, Verdict.BEGIN_AGAIN}:
+        spool.drop_record(job_id)  # of a release that died half way: it would outlive the job, as if it was refused
     if found is Verdict.INDEX:
         _index(job_id, spool, ledger, project_of)
     elif found is Verdict.QUARANTINED:

@@ -193,6 +193,14 @@ def test_a_job_whose_files_are_gone_is_shown_in_quarantine(spool: Spool, ledger:
     assert spool.quarantine_ids() == [JOB]
 
 
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_reason_does_not_outlive_a_release_that_died_half_way(spool: Spool, ledger: Ledger, is_known: bool) -> None:
+    place_files(spool, Files(incoming=True, record=True))
+    place_row(ledger, job(State.QUARANTINED, Place.QUARANTINE) if is_known else None)
+    run(spool, ledger)
+    assert spool.files(JOB) == Files(incoming=True)
+
+
 def test_what_a_worker_has_in_hand_is_left_alone(spool: Spool, ledger: Ledger) -> None:
     place_files(spool, Files(incoming=True))
     ledger.received(JOB, "trial", 1)
