@@ -66,5 +66,5 @@ def test_what_a_worker_leaves_in_a_large_image_is_seen(bar: memory.Large) -> Non
 
 def test_a_large_image_that_is_refused_says_why(bar: memory.Large) -> None:
     found = memory.cleaned(replace(bar, scene=replace(bar.scene, sop_class="1.2.3")), "tcia-header")
-    assert found.refused.startswith("Refused unsupported-sop-class")
+    assert found.refused == "RefusedInstance unsupported-sop-class"
     assert found.masked == 0.0

@@ -167,7 +167,10 @@ def test_table_of_pixels_is_read_from_the_file_and_its_paths_lie_beside_it(tmp_p
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("options = []\n[pixels]\nkeep_markers = true\n", "profile p: pixels says how clean_pixel_data is done"),
+        (
+            "options = []\n[pixels]\nkeep_markers = true\n",
+            r"p\.toml:2: pixels says how clean_pixel_data is done, which isn't an option here",
+        ),
         ('options = ["clean_pixel_data"]\n[pixels]\nkeep = 1\n', "unknown key 'keep'"),
         ('options = ["clean_pixel_data"]\n[pixels]\nseries_memory = 1\n', "series_memory must be true or false"),
         ('pixels = "all"\n', "pixels must be a dict"),
