@@ -43,7 +43,7 @@ _UID_VRS = frozenset({"UI", "SQ"})
 
 _TAG = re.compile(r"\(([0-9A-F]{4}),([0-9A-F]{4})\)", re.IGNORECASE)
 _REPEATING = re.compile(r"([56]0)xx|\(([56]0)xx,([0-9A-F]{4}|xxxx)\)", re.IGNORECASE)
-_PRIVATE = re.compile(r'\(([0-9A-F]{4}),"([^"\\]+)",(?:xx)?([0-9A-F]{2})\)', re.IGNORECASE)
+_PRIVATE = re.compile(r'\(([0-9A-F]{4}),"(\s*[^"\\\s][^"\\]*)",(?:xx)?([0-9A-F]{2})\)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

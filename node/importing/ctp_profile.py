@@ -142,7 +142,8 @@ def _outcome(element: ScriptElement, target: Target, draft: _Draft) -> Outcome:
 def _translate_private(match: re.Match[str], element: ScriptElement, said: str, draft: _Draft) -> None:
     group, creator = match["group"], match["creator"].strip()
     where = f"({group},{creator},{match['element']})"
-    if not int(group, 16) & 1 or '"' in creator or "\\" in creator:
+    is_creator = bool(creator) and creator.isprintable() and not {'"', "\\"} & set(creator)
+    if not int(group, 16) & 1 or not is_creator:
         draft.remarks.append(Remark(where, said, Fidelity.LOST, "no private element"))
         draft.uses.append(Use("element without a tag", Fidelity.LOST))
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deid.actions import Action
@@ -38,6 +38,7 @@ _GLOBALS = st.lists(st.sampled_from(["overlays", "curves", "privategroups", "uns
 
 
 @given(_ELEMENTS, _GLOBALS, st.lists(st.sampled_from(["0018", "safeprivateelements"]), unique=True), _NAMES)
+@example([ScriptElement(f"0009[{blank}]10", "", "@keep()", enabled=True) for blank in " \x1b"], [], [], "")
 @settings(max_examples=60, deadline=None)
 def test_any_script_becomes_a_profile_that_loads(
     elements: list[ScriptElement], removed: list[str], kept: list[str], source: str

@@ -189,6 +189,7 @@ def test_override_goes_before_options_and_table() -> None:
         ({'(0029,"ACME",10)': "X", '(0029,"acme",xx10)': "K"}, "same attribute"),
         ({'(0028,"ACME",10)': "X"}, "private groups are odd"),
         ({'(0029,"ACME",1)': "X"}, "is unknown; allowed: a keyword"),
+        ({'(0029," ",10)': "X"}, "is unknown; allowed: a keyword"),
         ({"40xx": "X"}, "is unknown; allowed: a keyword"),
         ({"ZZ": "X"}, "is unknown; allowed: a keyword"),
         ({"LO": "U"}, "no UID"),
