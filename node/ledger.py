@@ -288,7 +288,9 @@ class Ledger:
 
     # -- forward
 
-    def due(self, destination: str, now: float, limit: int, lease: float = 600.0) -> list[Delivery]:
+    def due(
+        self, destination: str, now: float, limit: int, lease: float = 600.0, *, latest: bool = False
+    ) -> list[Delivery]:
         """Claim deliveries whose time has come, the longest due first.
 
         Parameters
@@ -297,11 +299,14 @@ class Ledger:
             seconds since 1970
         lease
             seconds after which somebody else may claim them again, in case this thread dies
+        latest
+            claim what arrived last instead, if any of it was not tried yet: so it need not wait for a backlog
         """
         if not self._run(sql.ANY_DUE, destination, now).fetchall():
             return []
         with self.batch():
-            found = [_delivery(row) for row in self._run(sql.DUE, destination, now, limit)]
+            rows = self._run(sql.LATEST, destination, limit).fetchall()[::-1] if latest else []
+            found = [_delivery(row) for row in rows or self._run(sql.DUE, destination, now, limit)]
             self._run_each(sql.CLAIM, [(now + lease, each.job_id, destination) for each in found])
         return found
 

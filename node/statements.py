@@ -50,10 +50,11 @@ DELIVER = "INSERT INTO deliveries (job, destination) VALUES (?, ?) ON CONFLICT D
 FORGET_UNSENT = "DELETE FROM deliveries WHERE job = ? AND state <> 'sent'"
 ANY_DUE = """SELECT 1 FROM deliveries WHERE state IN ('cleaned', 'sending') AND destination = ? AND next_try <= ?
     LIMIT 1"""
-DUE = """SELECT d.job, d.destination, d.attempts, d.first_failed_at, j.sop_class_uid, j.transfer_syntax, j.clean_bytes
+_DUE = """SELECT d.job, d.destination, d.attempts, d.first_failed_at, j.sop_class_uid, j.transfer_syntax, j.clean_bytes
     FROM deliveries d JOIN jobs j ON j.id = d.job
-    WHERE d.state IN ('cleaned', 'sending') AND d.destination = ? AND d.next_try <= ?
-    ORDER BY d.next_try, d.job LIMIT ?"""
+    WHERE d.state IN ('cleaned', 'sending') AND d.destination = ?"""
+DUE = f"{_DUE} AND d.next_try <= ? ORDER BY d.next_try, d.job LIMIT ?"
+LATEST = f"{_DUE} AND d.next_try = 0 ORDER BY d.job DESC LIMIT ?"
 NEXT_DUE = "SELECT MIN(next_try) FROM deliveries WHERE state IN ('cleaned', 'sending') AND destination = ?"
 CLAIM = "UPDATE deliveries SET state = 'sending', next_try = ? WHERE job = ? AND destination = ?"
 RESET_SENDING = """UPDATE deliveries SET state = 'cleaned', next_try = 0

@@ -389,6 +389,28 @@ def test_stop_lets_the_delivery_under_way_finish_and_gives_back_the_rest(tmp_pat
         assert archive.released == 1
 
 
+def test_a_single_image_does_not_wait_behind_a_backlog(tmp_path: Path) -> None:
+    took, go_on = threading.Event(), threading.Event()
+
+    def once_told(archive: Conversation, context_id: int, command: dict[int, bytes]) -> None:
+        took.set()
+        assert go_on.wait(10)
+        archive.answer(context_id, dimse.c_store_rsp(dimse.us(command, 0x110), CT, "2.25.1", 0))
+
+    archive = ScriptedStore(once_told)
+    with scripted_archive(archive) as port:
+        node = Node(tmp_path, destination(port, associations=1))
+        backlog = [node.put(f"2.25.{number}") for number in range(1, 201)]
+        with node.forwarding():
+            assert took.wait(10)
+            node.put("2.25.999")
+            go_on.set()
+            node.wait(backlog[-1], State.SENT)
+            wait_until(lambda: len(archive.uids) == 200, 15, "all are there")
+        assert archive.uids.index("2.25.999") < 100
+        assert sorted(archive.uids) == sorted({"2.25.999", *(f"2.25.{number}" for number in range(2, 201))})
+
+
 def test_claims_of_a_forwarder_that_died_are_taken_up(tmp_path: Path) -> None:
     archive = ScriptedStore()
     with scripted_archive(archive) as port:

@@ -110,6 +110,23 @@ def test_a_delivery_is_claimed_once_until_its_lease_is_over(ledger: Ledger) -> N
     assert len(ledger.due("archive", now + 61, 9, lease=60)) == 1
 
 
+def test_what_came_last_can_be_claimed_before_a_backlog(ledger: Ledger) -> None:
+    jobs = [cleaned(ledger) for _ in range(9)]
+    found = ledger.due("archive", time.time(), 2, latest=True)
+    assert [each.job_id for each in found] == jobs[-2:]
+    assert [each.job_id for each in ledger.due("archive", time.time(), 2)] == jobs[:2]
+
+
+def test_where_all_was_tried_the_latest_are_those_due(ledger: Ledger) -> None:
+    one, other = cleaned(ledger), cleaned(ledger)
+    now = time.time()
+    ledger.due("archive", now, 9)
+    ledger.retry(other, "archive", now + 1, None)
+    ledger.retry(one, "archive", now + 2, None)
+    assert ledger.due("archive", now, 9, latest=True) == []
+    assert [each.job_id for each in ledger.due("archive", now + 2, 9, latest=True)] == [other, one]
+
+
 def test_claims_of_a_dead_forwarder_are_given_back(ledger: Ledger) -> None:
     cleaned(ledger)
     now = time.time()
