@@ -71,6 +71,11 @@ def plan_cases() -> list[Case]:
     return [Case("plan", how, reason) for how, reason in REASONS.items()]
 
 
+def face_cases() -> list[Case]:
+    """Give those that fail while a slice of a head is defaced by the plan of its series."""
+    return [Case("face", how, reason) for how, reason in REASONS.items()]
+
+
 @dataclass
 class Outcome:
     """What a run came to.

@@ -5,10 +5,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pydicom
 import pytest
 
+from tests.acceptance.series import Series, data_set, send_all
+from tests.archive import Archive
 from tests.faults import steps
-from tests.faults.steps import FACES, HEADER, PIXELS, Case, Outcome, cases, instances, pixel_cases, plan_cases
+from tests.faults.steps import (
+    FACES,
+    HEADER,
+    PIXELS,
+    Case,
+    Outcome,
+    cases,
+    face_cases,
+    instances,
+    pixel_cases,
+    plan_cases,
+)
 
 ALL = bool(os.environ.get("ALL_STEPS"))
 """Also what hangs in each step, and what fails with networks loaded: `make steps`. They wait for minutes."""
@@ -64,3 +78,27 @@ def test_a_series_that_fails_as_a_whole_is_quarantined_with_its_own_reason(tmp_p
     outcome = steps.run(tmp_path, paths, FACES, TIME_LIMIT_S)
     assert outcome.reasons == {case.marker: case.reason for case in plan_cases()}
     assert (outcome.arrived, outcome.strange, outcome.leftovers) == (set(), set(), [])
+
+
+@pytest.mark.timeout(900)
+def test_a_slice_of_a_head_that_fails_is_quarantined_and_the_others_leave_defaced(tmp_path: Path) -> None:
+    head = Series.of(tmp_path / "modality", seed=13, slices=60)
+    marked = dict(zip(head.paths[20:40:5], face_cases(), strict=True))
+    for path, case in marked.items():
+        ds = pydicom.dcmread(path)
+        ds.StationName = case.marker
+        ds.save_as(path)
+    with Archive(tmp_path / "archive") as archive, steps.failing():
+        node = head.node(tmp_path / "node", archive.port, attempts=1, time_limit_s=TIME_LIMIT_S)
+        with node:
+            send_all(head.paths, node.port)
+            node.wait_idle(300)
+            found = {str(pydicom.dcmread(each.path).StationName): each.reason for each in node.quarantined()}
+            assert node.leftovers() == []
+        arrived = {path.stem: data_set(path) for path in archive.instances()}
+        assert archive.conflicts() == []
+    assert found == {case.marker: case.reason for case in marked.values()}
+    plan = head.plan(head.paths)
+    assert plan.kind == "deface"
+    head.paths = [path for path in head.paths if path not in marked]
+    assert arrived == head.defaced(plan)
