@@ -102,7 +102,7 @@ def _frame(instance: Instance, frame: int, limits: Limits) -> Picture:
 
 
 def _with_boxes(picture: Picture, masked: tuple[MaskedBox, ...]) -> Picture:
-    drawn = np.ascontiguousarray(picture)
+    drawn = picture.copy(order="C")  # a view of the file where its pixels are shown as they are
     for each in masked:
         if not each.name.startswith("overlay"):
             x0, y0, x1, y1 = each.box

@@ -50,10 +50,12 @@ _CERTAIN = 0.7  # a score with which what has the form of a line is one, whateve
 _READABLE = 0.3  # a confidence of two characters or more, in what hasn't that form
 _LIKELY_READABLE = 0.45  # in what has it, but only faintly
 _PART_READABLE, _PART_ASPECT = 0.6, 1.5  # in a part of what hasn't it, which must be as long as three characters
+_SPOT_PX, _SPOT_ASPECT = 20, 4
 _MOST_PARTS = 64  # the longest of a look; reading takes 20 ms, and grain can have thousands
 _SURE = 0.8  # a confidence of a giant or a single character, and with which a line isn't read upside down as well
-_SHAPES_SURE = 0.97  # of a giant of digits, rings and bars alone: organs and slices side by side read so
-_SHAPES = frozenset("0123456789OoCcDQGIl|()日口目回〇 .,-")
+_SHAPES_SURE = 0.97  # of a giant or a single character of these shapes: organs, slices side by side and curves read so
+_SHAPES = frozenset("0123456789OoCcDQGIl|()日口目回〇國由 .,-")
+_WAVES = _SHAPES | frozenset("AMNUVWmnuvw")
 _RINGS = frozenset("0OoCcDQ°口日回中〇")  # what a vessel, a rib or a vertebra reads, seen from its end
 _LOOSE = 0.2  # of a line's height, read with it on all sides: what is under the line, and the ends of its letters
 _CLOSER, _CLOSER_AROUND = 2.0, 2.0  # the closer look enlarges so much, and takes so many heights in on all sides
@@ -214,16 +216,20 @@ class Reader:
         to_read = {id(quad) for quad in sorted(parts, key=lambda quad: max(q.size(quad)))[-_MOST_PARTS:]}
         for quad, score in scored:
             is_likely = q.is_likely(quad, rows, columns)
-            if is_likely and score >= _CERTAIN:
+            is_certain = is_likely and score >= _CERTAIN
+            if is_certain and not _may_be_spot(quad):
                 kept.append((quad, None))
                 continue
             if not score and id(quad) not in to_read:
                 continue
             reading = self._read(picture, quad)
-            if not score:
+            if is_certain:
+                is_text = not _reads_spot(reading)
+            elif not score:
                 is_text = _is_readable(reading, _PART_READABLE)
             elif is_likely:
-                is_text = _is_readable(reading, _LIKELY_READABLE) or self._is_clear_closer(picture, quad)
+                least_confidence = _SURE if _may_be_spot(quad) and _SHAPES.issuperset(reading[0]) else _LIKELY_READABLE
+                is_text = _is_readable(reading, least_confidence) or self._is_clear_closer(picture, quad)
             else:
                 least = _least_characters(quad, rows, columns)
                 is_text = _is_giant_text(reading, least) if least else _is_readable(reading, _READABLE)
@@ -284,7 +290,20 @@ def _is_readable(reading: _Reading, confidence: float) -> bool:
     """Tell whether several characters were read with some confidence, or a single one for certain."""
     text, confidence_read, _ = reading
     characters = len(text.strip())
-    return confidence_read >= (confidence if characters >= _LEAST_CHARACTERS else _SURE) and characters > 0
+    if characters < _LEAST_CHARACTERS:
+        confidence = _SHAPES_SURE if _SHAPES.issuperset(text) else _SURE
+    return confidence_read >= confidence and characters > 0
+
+
+def _may_be_spot(quad: Quad) -> bool:
+    """Tell whether it is as high as text that can be read for certain, and too short to hold more than some letters."""
+    return min(q.size(quad)) >= _SPOT_PX and q.aspect(quad) < _SPOT_ASPECT
+
+
+def _reads_spot(reading: _Reading) -> bool:
+    """Tell whether a single letter is read, as in coloured flow or tissue; scripts that nobody knows read blanks."""
+    text, confidence, _ = reading
+    return len(text) == 1 and (confidence < _SURE or text in _SHAPES)
 
 
 def _least_characters(quad: Quad, rows: int, columns: int) -> int:
@@ -297,7 +316,7 @@ def _least_characters(quad: Quad, rows: int, columns: int) -> int:
 def _is_giant_text(reading: _Reading, least_characters: int) -> bool:
     """Tell whether a giant is text: organs side by side read one character or two, rarely a word."""
     text, confidence, _ = reading
-    least = _SHAPES_SURE if _SHAPES.issuperset(text) else _SURE
+    least = _SHAPES_SURE if _WAVES.issuperset(text) else _SURE
     return len(text.strip()) >= least_characters and confidence >= least
 
 

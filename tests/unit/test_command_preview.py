@@ -115,3 +115,21 @@ def test_refused_file_says_the_reason_and_writes_nothing(place: Path, capsys: py
     assert code == 1
     assert said.startswith("refused\ttruncated")
     assert not (place / "out.png").exists()
+
+
+def test_boxes_are_drawn_into_a_picture_that_the_file_itself_holds(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ds = ct(STUDY, 0, size=SIZE)
+    values = np.full((SIZE, SIZE, 3), (90, 40, 20), np.uint8)
+    values[8:18:3, 6:36] = 250
+    ds.PhotometricInterpretation, ds.SamplesPerPixel, ds.PlanarConfiguration = "RGB", 3, 0
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.PixelData = values.tobytes()
+    (place / "colour.dcm").write_bytes(to_bytes(ds))
+    code, said, error = run(capsys, "preview", "colour.dcm", "--out", "colour.png")
+    assert (code, error) == (0, "")
+    assert "4,6 to 40,20  text  frames 1" in said
+    drawn = cv2.imread(str(place / "colour.png"))
+    assert drawn is not None
+    assert drawn[6, 20].tolist() != [20, 40, 90]

@@ -29,7 +29,7 @@ def box(x0: float, y0: float, x1: float, y1: float) -> NDArray[np.float32]:
 
 
 WIDE, TALL, SQUARE, GIANT = box(40, 40, 140, 56), box(200, 50, 214, 150), box(60, 200, 72, 210), box(20, 20, 280, 220)
-LARGE = box(20, 20, 200, 90)
+LARGE, SPOT = box(20, 20, 200, 90), box(40, 40, 110, 70)
 
 
 class Networks:
@@ -170,7 +170,18 @@ def test_a_small_picture_with_grain_in_its_ranks_is_looked_at_again_without_it(n
         (GIANT, 0.9, ("10010", 0.99), True),
         (GIANT, 0.9, ("  O ", 0.99), False),
         (LARGE, 0.9, ("NE", 0.9), True),
+        (LARGE, 0.9, ("AWW", 0.94), False),  # a curve
+        (LARGE, 0.9, ("AWW", 0.98), True),
         (GIANT, 0.9, ("NE", 0.9), False),  # the lower half of a chest
+        (SQUARE, 0.9, ("D", 0.95), False),
+        (SPOT, 0.9, ("國", 0.6), False),  # coloured flow
+        (SPOT, 0.9, ("D", 0.98), False),
+        (SPOT, 0.9, ("L", 0.95), True),
+        (SPOT, 0.9, ("  ", 0.95), True),  # a script that nobody here knows
+        (SPOT, 0.9, ("", 0.0), True),
+        (SPOT, 0.9, ("26", 0.4), True),
+        (SPOT, 0.5, ("26", 0.5), False),
+        (SPOT, 0.5, ("JO", 0.5), True),
     ],
 )
 def test_what_has_no_certain_form_of_a_line_counts_if_it_reads(
