@@ -26,7 +26,18 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-PAGES = ("/", "/studies", "/studies/1", "/quarantine", "/dry-run", "/profiles", "/audit", "/settings")
+PAGES = (
+    "/",
+    "/studies",
+    "/studies/1",
+    "/quarantine",
+    "/dry-run",
+    "/profiles",
+    "/profiles/tcia",
+    "/profiles/compare?first=basic&second=tcia",
+    "/audit",
+    "/settings",
+)
 PATIENT = ("Doe", "19500101", "SENTINEL")
 
 
@@ -207,4 +218,7 @@ def test_each_page_fits_and_nothing_in_it_is_refused_by_the_browser(
         assert driver.current_url == f"http://{host}{page}"
         over = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert (page, driver.execute_script(over)) == (page, 0)
+        hidden = "return [...document.querySelectorAll('.scroll > table')].filter((table) => table.scrollWidth >"
+        hidden += " table.parentElement.clientWidth).length"  # what one would have to scroll to, sideways
+        assert (page, driver.execute_script(hidden)) == (page, 0)
         assert [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []

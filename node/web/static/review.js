@@ -36,6 +36,9 @@ function pane(id) {
 
 function say(where, text) { where.said.textContent = text; where.said.hidden = !text; }
 
+// Only what can be seen can be drawn on; the place of a frame is kept free, so that nothing moves when it comes.
+function setShown(where, isShown) { where.sheet.classList.toggle("shown", isShown); }
+
 // Frames
 
 function query(side) {
@@ -63,12 +66,12 @@ async function draw(side) {
     await where.img.decode();
     if (old.startsWith("blob:")) URL.revokeObjectURL(old);
     where.img.alt = side === "before" ? `Frame ${state.frame} as it came` : `Frame ${state.frame} as it would leave`;
-    where.sheet.hidden = false;
+    setShown(where, true);
     viewer.dataset[`${side}Frame`] = String(state.frame); // what a test waits for
     say(where, "");
   } catch (error) {
     if (error.name === "AbortError") return;
-    where.sheet.hidden = true;
+    setShown(where, false);
     say(where, error.message || "It can't be shown.");
   } finally {
     if (where.ask === ask) where.figure.removeAttribute("aria-busy");
@@ -80,12 +83,16 @@ function drawSoon() { clearTimeout(settling); settling = setTimeout(() => { draw
 
 async function learn() {
   const answer = await fetch(`${base}/facts?frame=${state.frame}`);
-  if (!answer.ok) { say(panes.before, (await answer.text()).trim()); panes.before.sheet.hidden = true; return; }
+  if (!answer.ok) { say(panes.before, (await answer.text()).trim()); return; }
   const facts = await answer.json();
-  if (facts === null) { say(panes.before, "It has no frames."); panes.before.sheet.hidden = true; return; }
+  if (facts === null) { say(panes.before, "It has no frames."); return; }
   Object.assign(state, { hasFrames: true, frames: facts.frames, columns: facts.columns, rows: facts.rows });
-  for (const { svg } of Object.values(panes)) svg.setAttribute("viewBox", `0 0 ${facts.columns} ${facts.rows}`);
+  for (const { svg, sheet } of Object.values(panes)) {
+    svg.setAttribute("viewBox", `0 0 ${facts.columns} ${facts.rows}`);
+    sheet.style.aspectRatio = `${facts.columns} / ${facts.rows}`;
+  }
   boxes.setSize(facts);
+  of("add").disabled = false;
   of("frames").hidden = facts.frames < 2;
   of("frame").max = String(facts.frames);
   of("window").hidden = !facts.has_window;
@@ -125,7 +132,7 @@ async function tryOut() {
   const mine = ++turn;
   of("try").disabled = true;
   say(panes.after, "It is being cleaned to see what comes of it…");
-  panes.after.sheet.hidden = true;
+  setShown(panes.after, false);
   delete viewer.dataset.tried;
   const form = new URLSearchParams({ boxes: JSON.stringify(boxes.list) });
   try {
