@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.geometry import Vector
 from deid.deface.morphology import Mask, dilate, joined_to, opened
+from deid.deface.vectors import Vector, mixed
 from deid.deface.volume import Grid
 
 UP, FRONT, LEFT = 0, 1, 2
@@ -16,6 +16,9 @@ UP, FRONT, LEFT = 0, 1, 2
 
 _NOSTRIL_MM = 6.0
 _BELOW_MM, _ABOVE_MM, _BEHIND_MM, _BEFORE_MM, _BESIDE_MM = 205.0, 125.0, 130.0, 155.0, 118.0
+
+BRAIN_MM = (_BELOW_MM, _BEHIND_MM, _BESIDE_MM)
+"""How far from the first cell of a head's grid the middle of its brain is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,11 @@ def head_grid(centre: Vector, axes: Vector, step_mm: float) -> Grid:
     step_mm
         of the grid
     """
-    first = np.array([_BELOW_MM, _BEHIND_MM, _BESIDE_MM])
+    first = np.array(BRAIN_MM)
     last = np.array([_ABOVE_MM, _BEFORE_MM, _BESIDE_MM])
     counts = ((first + last) / step_mm).astype(int) + 1
     shape = (int(counts[0]), int(counts[1]), int(counts[2]))
-    return Grid(centre - first @ axes, axes * step_mm, shape)
+    return Grid(centre - mixed(first, axes), axes * step_mm, shape)
 
 
 def air_around(tissue: Mask, seen: Mask, step_mm: float) -> Mask:

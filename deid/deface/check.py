@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, front_of
 from deid.deface.fill import drawn_cells
-from deid.deface.morphology import Mask, dilate, squared_distance
+from deid.deface.morphology import Mask, dilate, within
 
 NEAR_MM = 3.0
 _AWAY_FROM_EDGE_MM = 4.0
@@ -87,7 +87,7 @@ def left_of(head: Anatomy, touched: Mask, palette: NDArray[np.float32], *, is_ct
     found, reach = Left(int(before.sum()), 0, int((touched & head.protected).sum())), NEAR_MM / head.grid.step_mm
     kept = before & ~changed
     for solid in _looks(values, seen, levels):
-        near = kept | (before & (squared_distance(seen_surface(solid), int(reach) + 1) <= reach * reach))
+        near = kept | (before & within(seen_surface(solid), reach * reach))
         share = int(near.sum()), _worst_place(before, near, head.cells(_PLACE_MM))
         found = Left(found.surface, max(found.near, share[0]), found.protected, max(found.worst, share[1]))
     return found
@@ -108,11 +108,15 @@ def _looks(values: NDArray[np.float32], seen: Mask, levels: tuple[float, ...]) -
 def seen_surface(solid: Mask) -> Mask:
     """Return the cells of a solid that are seen from the front or from a side."""
     found = np.zeros_like(solid)
-    for axis, is_first in ((FRONT, False), (LEFT, True), (LEFT, False)):
-        lanes = np.moveaxis(solid if is_first else np.flip(solid, axis), axis, 0)
-        first = lanes & (np.cumsum(lanes, axis=0, dtype=np.uint8 if len(lanes) < 256 else np.int32) == 1)
-        hit = np.moveaxis(first, 0, axis)
-        found |= hit if is_first else np.flip(hit, axis)
+    met = np.zeros((solid.shape[UP], solid.shape[LEFT]), np.bool_)
+    for index in range(solid.shape[FRONT] - 1, -1, -1):
+        found[:, index] |= solid[:, index] & ~met
+        met |= solid[:, index]
+    rows, hits = solid.reshape(-1, solid.shape[LEFT]), found.reshape(-1, solid.shape[LEFT])
+    some = np.flatnonzero(rows.any(axis=1))
+    rows = rows[some]
+    hits[some, rows.argmax(axis=1)] = True
+    hits[some, rows.shape[1] - 1 - rows[:, ::-1].argmax(axis=1)] = True
     return found
 
 

@@ -7,20 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, air_around, front_of, lowest_before_neck
-from deid.deface.geometry import Vector
+from deid.deface.anatomy import BRAIN_MM, FRONT, LEFT, UP, Anatomy, air_around, front_of, lowest_before_neck
 from deid.deface.head import BONE_HU, GAP_MM, SKIN_HU
 from deid.deface.morphology import (
     Mask,
     bounds,
+    centroid,
     closed,
     components,
     dilate,
     joined_to,
     largest,
+    nearest_component,
+    of_size,
     opened,
-    squared_distance,
+    spread,
 )
+from deid.deface.vectors import Vector
 from deid.deface.volume import Grid
 
 _AIR_HU = -1000.0
@@ -30,6 +33,7 @@ _THIN_BONE_MM = 6.0
 _MARGIN_MM = 4.0
 _THIN_MM = 4.0
 _LEAST_BONE_MM3 = 400.0
+_MUCH_OF_LARGEST = 0.1
 
 _ABOVE_ORBITS_MM = 22.0
 _BELOW_CHIN_MM = 16.0
@@ -75,14 +79,15 @@ def anatomy_of(
     known = np.where(seen, values, np.float32(_AIR_HU))
     bone = known > BONE_HU
     tissue = known > SKIN_HU
-    inside = _inside_skull(known, bone, grid, gap_mm, None if shell is None else shell.inside)
+    free = ~closed(bone, _THIN_BONE_MM / grid.step_mm) & tissue
+    inside = _inside_skull(known, bone, free, grid, (gap_mm, None if shell is None else shell.inside))
     if not inside.any():
         return None
     step = grid.step_mm
-    head = largest(opened(tissue, _THIN_MM / step))
-    head |= joined_to(dilate(inside, 1), opened(tissue, _THIN_MM / step))
+    thick = opened(tissue, _THIN_MM / step)
+    head = largest(thick) | joined_to(dilate(inside, 1), thick)
     outside = air_around(head, seen, step)
-    inside |= _in_sections(inside, _free(known, bone, grid), outside)
+    inside |= _in_sections(inside, free, outside)
     look = Look(grid, seen, outside, bone, inside)
     brow = look.brow() if shell is None else look.brow_of(shell)
     if brow is None:
@@ -91,14 +96,14 @@ def anatomy_of(
     if shell is None and look.is_bare(brow, ears):
         return None
     chin = look.chin(brow, ears) if shell is None else brow - round(_LONGEST_FACE_MM * look.scale() / step)
-    middle = tuple(int(each) for each in np.argwhere(inside).mean(axis=0))
+    middle = tuple(int(each) for each in centroid(inside))
     return Anatomy(
         grid=grid,
         values=known,
         seen=seen,
         tissue=tissue,
         outside=outside,
-        bone=_large(bone, _LEAST_BONE_MM3 / step**3),
+        bone=of_size(bone, _LEAST_BONE_MM3 / step**3),
         protected=dilate(inside, _MARGIN_MM / step) | (dilate(inside, 3 * _MARGIN_MM / step) & ~seen),
         brow=brow,
         chin=max(chin, 0),
@@ -124,27 +129,33 @@ class Shell:
     middle: int
 
 
-def _inside_skull(known: NDArray[np.float32], bone: Mask, grid: Grid, gap_mm: float, within: Mask | None) -> Mask:
-    """Return all that is inside the skull: a room behind bone, and its corners."""
+def _inside_skull(
+    known: NDArray[np.float32], bone: Mask, free: Mask, grid: Grid, by: tuple[float, Mask | None]
+) -> Mask:
+    """Return all that is inside the skull: a room behind bone, and its corners.
+
+    Parameters
+    ----------
+    known, bone, grid
+        as in `anatomy_of`
+    free
+        what isn't bone, thin gaps of it closed, nor air
+    by
+        half of the widest hole that is looked over, and what is known to hold the skull
+    """
+    gap_mm, within = by
     cells = gap_mm / grid.step_mm
     soft = (known > _BRAIN_HU[0]) & (known < _BRAIN_HU[1])
     if within is not None:
         soft &= within
-    core = _at_centre(soft & ~dilate(bone, cells), grid)
+    middle = tuple(mm / grid.step_mm for mm in BRAIN_MM)
+    core = nearest_component(soft & ~dilate(bone, cells), middle, _MUCH_OF_LARGEST)
     if not core.any():
         return core
-    free = _free(known, bone, grid)
     if within is not None:
-        free &= within
+        free = free & within
     room = joined_to(core, dilate(core, cells + 0.5) & free)
-    for _ in range(round(_INTO_CORNERS_MM / grid.step_mm)):
-        room = _next_to(room) & free
-    return room
-
-
-def _free(known: NDArray[np.float32], bone: Mask, grid: Grid) -> Mask:
-    """Return what isn't bone, thin gaps of it closed, nor air."""
-    return ~closed(bone, _THIN_BONE_MM / grid.step_mm) & (known > SKIN_HU)
+    return spread(room, free, round(_INTO_CORNERS_MM / grid.step_mm))
 
 
 def _in_sections(inside: Mask, free: Mask, outside: Mask) -> Mask:
@@ -152,14 +163,11 @@ def _in_sections(inside: Mask, free: Mask, outside: Mask) -> Mask:
 
     Poles of the brain, where the field of view ends just above them.
     """
-    levels = inside.any(axis=(FRONT, LEFT))
-    apart = np.zeros((2 * int(levels.sum()), *free.shape[1:]), np.bool_)
-    apart[::2] = free[levels]
-    labels, sizes = components(apart)
-    labels = labels[::2]
+    levels = slice(*bounds(inside)[UP])
+    labels, sizes = components(free[levels], apart=True)
     is_inner, is_outer = np.zeros(len(sizes), np.bool_), np.zeros(len(sizes), np.bool_)
     is_inner[labels[inside[levels]]] = True
-    is_outer[labels[np.stack([_next_to(each) for each in outside[levels]])]] = True
+    is_outer[labels[_next_to(outside[levels])]] = True
     is_outer[0] = True
     found = np.zeros_like(inside)
     found[levels] = (is_inner & ~is_outer)[labels]
@@ -167,31 +175,13 @@ def _in_sections(inside: Mask, free: Mask, outside: Mask) -> Mask:
 
 
 def _next_to(mask: Mask) -> Mask:
-    """Return a mask with the cells that share a face with it."""
+    """Return a mask with the cells that share a face with it, within their level."""
     grown = mask.copy()
-    for axis in range(mask.ndim):
+    for axis in (FRONT, LEFT):
         to, of = np.moveaxis(grown, axis, 0), np.moveaxis(mask, axis, 0)
         to[1:] |= of[:-1]
         to[:-1] |= of[1:]
     return grown
-
-
-def _at_centre(mask: Mask, grid: Grid) -> Mask:
-    """Return the component nearest to the middle of the brain, of those that aren't small."""
-    labels, sizes = components(mask)
-    if not sizes.any():
-        return mask
-    centre = np.array([205.0, 130.0, 118.0]) / grid.step_mm
-    where = np.argwhere(mask)
-    apart = np.linalg.norm(where - centre, axis=1)
-    apart[sizes[labels[mask]] < 0.1 * sizes.max()] = np.inf
-    nearest = where[int(apart.argmin())]
-    return np.asarray(labels == labels[tuple(nearest)])
-
-
-def _large(mask: Mask, least: float) -> Mask:
-    labels, sizes = components(mask)
-    return np.asarray((sizes >= least)[labels] & mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +206,7 @@ class Look:
         return round(length_mm / self.grid.step_mm)
 
     def _middle(self) -> Vector:
-        return np.asarray(np.argwhere(self.inside).mean(axis=0), np.float64)
+        return centroid(self.inside)
 
     def brow(self) -> int | None:
         """Return the level above which the forehead stays; None if the field of view ends above the orbits."""
@@ -255,11 +245,13 @@ class Look:
 
     def is_bare(self, brow: int, ears: int) -> bool:
         """Tell whether there is bone where skin should be: a phantom, or what was dug out."""
-        depth = squared_distance(self.outside & self.seen, 3)
-        zone = ~self.outside & (depth > 1) & (depth <= 4)
-        zone = zone[max(brow - self._cells(_LONGEST_FACE_MM), 0) : brow, ears:]
-        bone = self.bone[max(brow - self._cells(_LONGEST_FACE_MM), 0) : brow, ears:]
-        return bool((zone & bone).sum() > _MOST_BARE * zone.sum())
+        lowest = max(brow - self._cells(_LONGEST_FACE_MM), 0)
+        face = slice(lowest, brow), slice(ears, None)
+        first = max(lowest - 2, 0), max(ears - 2, 0)
+        air = (self.outside & self.seen)[first[0] : brow + 2, first[1] :]
+        second = (dilate(air, 2) & ~dilate(air, 1))[lowest - first[0] :, ears - first[1] :][: brow - lowest]
+        skin = second & ~self.outside[face]
+        return bool((skin & self.bone[face]).sum() > _MOST_BARE * skin.sum())
 
     def scale(self) -> float:
         """Return how large the skull is, of an adult's."""

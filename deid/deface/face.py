@@ -9,12 +9,13 @@ never part of it.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy
-from deid.deface.morphology import Mask, dilate, joined_to, squared_distance
+from deid.deface.morphology import Mask, bounds, dilate, joined_to, squared_distance
 from deid.deface.rules import FaceRules, Mode
 
 _VARIES_MM = 4.0
@@ -29,6 +30,7 @@ _EDGE_MM, _THINGS_MM = 4.0, 20.0
 _EAR_BEHIND_MM = 46.0
 _EAR_ABOVE_MM, _EAR_BELOW_MM = 20.0, 60.0
 _BEYOND_VIEW_CELLS = 3
+_AROUND_CELLS = 3
 
 
 def zone_of(head: Anatomy) -> Mask:
@@ -55,19 +57,45 @@ def touched_by(head: Anatomy, rules: FaceRules, seed: bytes) -> Mask:
     numpy.ndarray
         of the grid's shape, none of it protected
     """
-    depth_mm = rules.kernel_mm + _BEYOND_KERNEL_MM + head.blurred_mm
-    reach = head.cells(depth_mm + _VARIES_MM) + 1
-    depth = squared_distance(head.outside & head.seen, reach).astype(np.float32)
-    limit = (depth_mm + _VARIES_MM * _smooth_noise(head, seed)) / head.grid.step_mm
     zone = zone_of(head)
     if rules.ears:
         zone |= _ears(head)
+    touched = np.zeros_like(zone)
+    if zone.any():
+        depth_mm = rules.kernel_mm + _BEYOND_KERNEL_MM + head.blurred_mm
+        # What is farther away than this has no part in it, nor has what is around it any in the front.
+        margin = head.cells(max(depth_mm + _VARIES_MM, _ROUND_MM)) + _AROUND_CELLS
+        box = [slice(max(first - margin, 0), last + margin) for first, last in bounds(zone)]
+        part = (box[UP], slice(box[FRONT].start, None), box[LEFT])
+        near = replace(
+            head, **{name: getattr(head, name)[part] for name in ("seen", "tissue", "outside", "bone", "protected")}
+        )
+        limit = (depth_mm + _VARIES_MM * _smooth_noise(head, seed, part)) / head.grid.step_mm
+        touched[part] = _touched_near(near, zone[part], limit, rules.mode)
+    return touched
+
+
+def _touched_near(head: Anatomy, zone: Mask, limit: NDArray[np.float32], mode: Mode) -> Mask:
+    """Return which cells around a zone are touched.
+
+    Parameters
+    ----------
+    head
+        whose masks are those around the zone
+    zone
+        in which the face is
+    limit
+        how deep below the skin, in cells
+    mode
+        of the profile
+    """
+    depth = squared_distance(head.outside & head.seen, int(limit.max()) + 1).astype(np.float32)
     below = ~head.outside & (depth <= limit**2) & zone & ~head.protected
-    stays_mm = _ERODED_BONE_MM if rules.mode is Mode.ERODE else _THINNEST_SKIN_MM
+    stays_mm = _ERODED_BONE_MM if mode is Mode.ERODE else _THINNEST_SKIN_MM
     bone = head.bone & (depth > (stays_mm / head.grid.step_mm) ** 2)
     below = joined_to(dilate(head.outside & head.seen, 1), below & ~bone)
     before = head.outside & zone & ~head.protected
-    if rules.mode is Mode.ERODE:
+    if mode is Mode.ERODE:
         before &= dilate(~head.outside, head.cells(_EDGE_MM)) | (
             dilate(head.tissue & head.outside, 1) & dilate(~head.outside, head.cells(_THINGS_MM))
         )
@@ -103,15 +131,15 @@ def _front(head: Anatomy, zone: Mask) -> Mask:
     solid = (~head.outside | things) & zone & head.seen
     columns = np.asarray(solid.any(axis=FRONT), np.bool_)
     last = head.grid.shape[FRONT] - 1
-    height = np.where(columns, last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), 0).astype(np.float32)
+    own = np.where(columns, last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), 0).astype(np.float32)
+    height = own
     radius = head.cells(_ROUND_MM)
     for _ in range(2):
         height = _largest_around(height, radius // 2 + 1)
     height = _mean_around(_mean_around(height, radius // 2), radius // 2)
-    own = np.where(columns, last - np.flip(solid, axis=FRONT).argmax(axis=FRONT), 0)
-    height = np.maximum(height, _largest_around(own.astype(np.float32), head.cells(4.0))) + head.cells(_BEFORE_MM)
+    height = np.maximum(height, _largest_around(own, head.cells(4.0))) + head.cells(_BEFORE_MM)
     near = dilate(columns, head.cells(_BESIDE_MM))
-    at = np.arange(last + 1, dtype=np.float32)[None, :, None]
+    at = np.arange(last + 1 - solid.shape[FRONT], last + 1, dtype=np.float32)[None, :, None]
     return np.asarray((at <= height[:, None, :]) & near[:, None, :])
 
 
@@ -137,21 +165,21 @@ def _ears(head: Anatomy) -> Mask:
     level = head.brow - head.cells(12.0)
     up = slice(max(level - head.cells(_EAR_BELOW_MM), 0), level + head.cells(_EAR_ABOVE_MM))
     zone[up, max(head.ears - head.cells(_EAR_BEHIND_MM), 0) : head.ears, :] = True
-    side = np.argwhere(head.protected).min(axis=0)[LEFT], np.argwhere(head.protected).max(axis=0)[LEFT]
-    zone[:, :, side[0] + 1 : side[1]] = False
+    first, last = bounds(head.protected)[LEFT]
+    zone[:, :, first + 1 : last - 1] = False
     return zone
 
 
-def _smooth_noise(head: Anatomy, seed: bytes) -> NDArray[np.float32]:
-    """Return numbers from 0 to 1 that vary slowly over the grid, by the key."""
+def _smooth_noise(head: Anatomy, seed: bytes, part: tuple[slice, ...]) -> NDArray[np.float32]:
+    """Return numbers from 0 to 1 that vary slowly over the grid, by the key, of a part of it."""
     knots = [int(count * head.grid.step_mm / _VARIES_OVER_MM) + 2 for count in head.grid.shape]
     raw = hashlib.shake_256(b"depth" + seed).digest(int(np.prod(knots)))
     noise = np.frombuffer(raw, np.uint8).reshape(knots).astype(np.float32) / np.float32(255)
     for axis, count in enumerate(head.grid.shape):
-        at = np.arange(count) * head.grid.step_mm / _VARIES_OVER_MM
+        at = np.arange(count)[part[axis]] * head.grid.step_mm / _VARIES_OVER_MM
         low = at.astype(np.intp)
-        part = (at - low).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
-        noise = np.take(noise, low, axis) * (1 - part) + np.take(noise, low + 1, axis) * part
+        share = (at - low).astype(np.float32).reshape([-1 if each == axis else 1 for each in range(3)])
+        noise = np.take(noise, low, axis) * (1 - share) + np.take(noise, low + 1, axis) * share
     return np.asarray(noise, np.float32)
 
 

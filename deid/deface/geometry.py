@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deid.deface.hints import hints_at_a_head
+from deid.deface.vectors import Vector, cross, dot, length, unit
 from deid.encoding.element import DataSet
 from deid.errors import Reason, Refused
-
-Vector = NDArray[np.float64]
 
 _SHARED_GROUPS, _PER_FRAME_GROUPS = 0x5200_9229, 0x5200_9230
 _PLANE_POSITION, _POSITION = 0x0020_9113, 0x0020_0032
@@ -45,13 +43,12 @@ class Place:
     @property
     def normal(self) -> Vector:
         """Return the unit vector across the frame."""
-        across = np.cross(self.along_row, self.along_column)
-        return np.asarray(across / np.linalg.norm(across), np.float64)
+        return unit(cross(self.along_row, self.along_column))
 
     @property
     def spacing_mm(self) -> tuple[float, float]:
         """Return the distance between rows, and between columns."""
-        return float(np.linalg.norm(self.along_column)), float(np.linalg.norm(self.along_row))
+        return float(length(self.along_column)), float(length(self.along_row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +118,8 @@ def _place(groups: Sequence[DataSet]) -> Place:
     if position is None or orientation is None or spacing is None:
         raise Refused(Reason.FACE_SERIES_UNFIT, "no-geometry")
     along_row, along_column = orientation[:3], orientation[3:]
-    lengths = np.linalg.norm(along_row), np.linalg.norm(along_column)
-    is_odd = min(lengths) < 1 - _SKEW or max(lengths) > 1 + _SKEW or abs(along_row @ along_column) > _SKEW
+    lengths = float(length(along_row)), float(length(along_column))
+    is_odd = min(lengths) < 1 - _SKEW or max(lengths) > 1 + _SKEW or abs(float(dot(along_row, along_column))) > _SKEW
     is_far = np.abs(position).max() > _LARGEST_MM
     if is_odd or is_far or spacing.min() < _SMALLEST_SPACING_MM or spacing.max() > _LARGEST_SPACING_MM:
         raise Refused(Reason.FACE_SERIES_UNFIT, "impossible-geometry")

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.geometry import Vector
-from deid.deface.morphology import Mask, closed, components, dilate, largest, opened, squared_distance
+from deid.deface.morphology import Mask, centroid, closed, components, dilate, largest, opened, squared_distance
+from deid.deface.vectors import Vector, cross, dot, length, unit
 from deid.deface.volume import Grid, Problem
 from deid.errors import Reason, Refused
 
@@ -41,6 +41,8 @@ _FACE_AS_LABELLED = 0.45
 _LENGTH_COUNTS = 4.0
 _LEAST_IN_PLANE = 0.3
 _LEAST_OF_FACE_MM3 = 3000.0
+_PLACES = 9  # to which sines are the same on every machine
+_STEPS_OF_CELL = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +128,11 @@ def find_skull(
     cavity, enclosed = _cavity(view, gap_mm, least_enclosed)
     if cavity is None:
         return None
-    centre = grid.point(np.argwhere(cavity).mean(axis=0))
+    centre = grid.point(centroid(cavity))
     left = _left(view.bone, view.seen, grid, centre)
     front, up, is_as_labelled = _directions(view, cavity, centre, left)
     volume_ml = float(cavity.sum()) * grid.step_mm**3 / 1000
-    return Skull(centre, np.asarray(np.cross(-front, up), np.float64), front, up, volume_ml, enclosed, is_as_labelled)
+    return Skull(centre, cross(-front, up), front, up, volume_ml, enclosed, is_as_labelled)
 
 
 def _cavity(view: _View, gap_mm: float, least_enclosed: float) -> tuple[Mask | None, float]:
@@ -171,7 +173,7 @@ def has_ring(values: NDArray[np.float32], step_mm: float) -> bool:
     if sizes.max() * step_mm**2 < _LEAST_RING_MM2:
         return False
     turns = np.linspace(0, 2 * np.pi, _RAYS // 4, endpoint=False)
-    rays = np.stack([np.zeros_like(turns), np.sin(turns), np.cos(turns)], axis=1)
+    rays = np.round(np.stack([np.zeros_like(turns), np.sin(turns), np.cos(turns)], axis=1), _PLACES)
     share, _, near_air = _enclosed(core, view, rays)
     return share >= LEAST_ENCLOSED and near_air >= _LEAST_NEAR_AIR
 
@@ -182,7 +184,8 @@ def directions(count: int) -> Vector:
     height = 1 - 2 * index / count
     turn = np.pi * (1 + 5**0.5) * index
     flat = np.sqrt(1 - height**2)
-    return np.asarray(np.stack([height, flat * np.sin(turn), flat * np.cos(turn)], axis=1), np.float64)
+    ways = np.stack([height, flat * np.sin(turn), flat * np.cos(turn)], axis=1)
+    return np.asarray(np.round(ways, _PLACES), np.float64)
 
 
 def _enclosed(core: Mask, view: _View, rays: Vector) -> tuple[float, float, float]:
@@ -193,7 +196,7 @@ def _enclosed(core: Mask, view: _View, rays: Vector) -> tuple[float, float, floa
     The directions are those from the middle of a core, or what of it is nearest to that.
     """
     known, where = view.known, np.argwhere(core)
-    start = where[int(np.linalg.norm(where - where.mean(axis=0), axis=1).argmin())]
+    start = where[int(length(where - where.mean(axis=0)).argmin())]
     steps = np.arange(1, int(_REACH_MM / view.grid.step_mm) + 1)
     cells = np.rint(start + rays[:, None, :] * steps[None, :, None]).astype(np.intp)
     inside = ((cells >= 0) & (cells < np.array(known.shape))).all(axis=2)
@@ -218,12 +221,13 @@ def _enclosed(core: Mask, view: _View, rays: Vector) -> tuple[float, float, floa
 
 def _left(bone: Mask, seen: Mask, grid: Grid, centre: Vector) -> Vector:
     """Return the direction across the plane in which the bones mirror best."""
-    where = grid.origin + np.argwhere(bone) @ grid.axes
-    where = where[np.linalg.norm(where - centre, axis=1) < _FAR_AWAY_MM]
-    mirror = _Mirror(np.sqrt(np.minimum(squared_distance(bone, 4), 16).astype(np.float32)), seen, grid, centre)
+    where = np.argwhere(bone)
+    where = where[length(grid.point(where) - centre) < _FAR_AWAY_MM]
+    apart = np.sqrt(np.minimum(squared_distance(bone, 4), 16).astype(np.float32))
+    mirror = _Mirror.of(np.rint(apart * _STEPS_OF_CELL).astype(np.int32), seen, grid, centre)
     few, many = (where[:: max(1, len(where) // count)] for count in (500, 1500))
     ways = directions(800)[:400]  # half of the sphere
-    costs = np.array([mirror.cost(way, few, (-6.0, 0.0, 6.0)) for way in ways])
+    costs = np.concatenate([mirror.costs(each, few, (-6.0, 0.0, 6.0)) for each in np.array_split(ways, 20)])
     as_labelled = np.abs(ways[:, 0]) > _LIKE_HEADER
     best = int(np.where(as_labelled, costs, np.inf).argmin())
     if costs.min() < _CLEARLY_BETTER * costs[best]:
@@ -231,17 +235,15 @@ def _left(bone: Mask, seen: Mask, grid: Grid, centre: Vector) -> Vector:
     left = ways[best]
     for width in (0.06, 0.03):
         first, second = _across(left)
-        around = [left + width * (a * first + b * second) for a in (-1, 0, 1) for b in (-1, 0, 1)]
-        around = [each / np.linalg.norm(each) for each in around]
-        left = min(around, key=lambda way: mirror.cost(way, many, (-8.0, -4.0, 0.0, 4.0, 8.0)))
+        around = np.array([unit(left + width * (a * first + b * second)) for a in (-1, 0, 1) for b in (-1, 0, 1)])
+        left = around[int(mirror.costs(around, many, (-8.0, -4.0, 0.0, 4.0, 8.0)).argmin())]
     return np.asarray(left if left[0] >= 0 else -left, np.float64)
 
 
 def _across(way: Vector) -> tuple[Vector, Vector]:
     """Return two unit vectors that are perpendicular to one, and to each other."""
-    first = np.cross(way, np.eye(3)[int(np.abs(way).argmin())])
-    first /= np.linalg.norm(first)
-    return first, np.asarray(np.cross(way, first), np.float64)
+    first = unit(cross(way, np.eye(3)[int(np.abs(way).argmin())]))
+    return first, cross(way, first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,28 +253,49 @@ class _Mirror:
     Attributes
     ----------
     apart
-        how many cells each cell is away from bone, 4 at most
+        how far each cell is away from bone, 4 cells at most, in parts of a cell; 0 where nothing is seen, which is so
+        in the layer of cells that is around all others
     seen
-        what is in the field of view
+        what is in the field of view, with the same layer
+    grid
+        where the cells lie that aren't around the others
+    centre
+        what planes go through
     """
 
-    apart: NDArray[np.float32]
+    apart: NDArray[np.int32]
     seen: Mask
     grid: Grid
     centre: Vector
 
-    def cost(self, way: Vector, where: Vector, offsets: tuple[float, ...]) -> float:
-        """Return how far from bone the mirror images of bones lie on average, at the best of some offsets in mm."""
-        best = np.inf
-        along = (where - self.centre) @ way
+    @classmethod
+    def of(cls, apart: NDArray[np.int32], seen: Mask, grid: Grid, centre: Vector) -> _Mirror:
+        return cls(np.pad(apart * seen, 1), np.pad(seen, 1), grid, centre)
+
+    def costs(self, ways: Vector, where: NDArray[np.int64], offsets: tuple[float, ...]) -> Vector:
+        """Return how far from bone the mirror images of bones lie on average, at the best of some offsets.
+
+        Parameters
+        ----------
+        ways
+            (n, 3), across the planes
+        where
+            (m, 3), cells with bone
+        offsets
+            of the planes, in mm
+        """
+        along = dot(self.grid.point(where) - self.centre, ways[:, None])
+        steps = dot(ways[:, None], self.grid.axes) / self.grid.step_mm**2
+        best = np.full(len(ways), np.inf)
         for offset in offsets:
-            mirrored = where - 2 * (along - offset)[:, None] * way
-            cells = np.rint(self.grid.cell(mirrored)).astype(np.intp)
-            inside = ((cells >= 0) & (cells < np.array(self.grid.shape))).all(axis=1)
-            at = tuple(cells[inside].T)
-            visible = self.seen[at]
-            if visible.sum() >= _LEAST_MIRRORED * len(where):
-                best = min(best, float(self.apart[at][visible].mean()))
+            index = np.zeros(along.shape, np.intp)
+            for axis, count in enumerate(self.grid.shape):
+                cells = np.rint(where[:, axis] - 2 * (along - offset) * steps[:, axis, None])
+                index = index * (count + 2) + np.clip(cells, -1, count).astype(np.intp) + 1
+            visible = self.seen.reshape(-1)[index].sum(axis=1)
+            sums = self.apart.reshape(-1)[index].sum(axis=1)
+            enough = visible >= max(_LEAST_MIRRORED * len(where), 1)
+            best[enough] = np.minimum(best[enough], sums[enough] / visible[enough])
         return best
 
 
@@ -287,15 +310,15 @@ def _directions(view: _View, cavity: Mask, centre: Vector, left: Vector) -> tupl
         raise Refused(Reason.FACE_SERIES_UNFIT, Problem.UNCLEAR)
     if labelled[0] is not None and labelled[1] is not None:
         front = labelled[0]
-        up = _flat(labelled[1] - (labelled[1] @ front) * front, left)
-        if up is not None and (front - up) @ ahead / 2**0.5 > _FACE_AS_LABELLED:
+        up = _flat(labelled[1] - dot(labelled[1], front) * front, left)
+        if up is not None and dot(front - up, ahead) / 2**0.5 > _FACE_AS_LABELLED:
             return front, up, True
-    turned = np.cross(left, ahead)
+    turned = cross(left, ahead)
     choices = []
     for side in (turned, -turned):
         front, up = (ahead + side) / 2**0.5, (side - ahead) / 2**0.5
         evidence = _LENGTH_COUNTS * np.log(_extent(view, cavity, front) / _extent(view, cavity, up))
-        evidence += 0.0 if labelled[0] is None else float(np.abs(front @ labelled[0]))
+        evidence += 0.0 if labelled[0] is None else float(np.abs(dot(front, labelled[0])))
         choices.append((float(evidence), front, up))
     _, front, up = max(choices, key=lambda choice: choice[0])
     return front, up, False
@@ -303,9 +326,9 @@ def _directions(view: _View, cavity: Mask, centre: Vector, left: Vector) -> tupl
 
 def _flat(way: Vector, left: Vector) -> Vector | None:
     """Return a direction within the plane between the two sides; None of one that is nearly across it."""
-    flat = way - (way @ left) * left
-    length = float(np.linalg.norm(flat))
-    return flat / length if length > _LEAST_IN_PLANE * float(np.linalg.norm(way)) else None
+    flat = way - dot(way, left) * left
+    long = float(length(flat))
+    return flat / long if long > _LEAST_IN_PLANE * float(length(way)) else None
 
 
 def _towards_face(view: _View, cavity: Mask, centre: Vector) -> Vector:
@@ -315,14 +338,13 @@ def _towards_face(view: _View, cavity: Mask, centre: Vector) -> Vector:
     bone = view.bone & ~dilate(cavity, 12.0 / view.grid.step_mm)
     ways = []
     for mask in (air, bone):
-        where = view.grid.origin + np.argwhere(mask) @ view.grid.axes - centre
-        where = where[np.linalg.norm(where, axis=1) < _FAR_AWAY_MM]
+        where = view.grid.point(np.argwhere(mask)) - centre
+        where = where[length(where) < _FAR_AWAY_MM]
         if len(where) * view.grid.step_mm**3 > _LEAST_OF_FACE_MM3:
-            way = where.mean(axis=0)
-            ways.append(way / np.linalg.norm(way))
+            ways.append(unit(where.mean(axis=0)))
     return np.asarray(np.sum(ways, axis=0) if ways else np.zeros(3), np.float64)
 
 
 def _extent(view: _View, cavity: Mask, way: Vector) -> float:
     """Return how long the cavity is in a direction, as the spread of its cells."""
-    return float(np.std(np.argwhere(cavity) @ view.grid.axes @ way)) + 1.0
+    return float(np.std(dot(view.grid.point(np.argwhere(cavity)), way))) + 1.0

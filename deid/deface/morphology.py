@@ -1,13 +1,23 @@
-"""Shapes in a grid of equal steps: distances, dilations and components of masks, with numpy alone."""
+"""Shapes in a grid of equal steps: distances, dilations and components of masks, with numpy alone.
+
+Eight cells of a row are one byte where masks grow, and the cells of a row that follow one another are one run where
+they are joined: both take a tenth of the time that cell by cell would.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import isqrt
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask: TypeAlias = "NDArray[np.bool_]"
+_Words: TypeAlias = "NDArray[np.uint64]"
+
+_WORD_BITS = 64
+_MOST_OF_BYTE = 15  # whose square is less than 0xFF
 
 
 def squared_distance(mask: Mask, reach: int) -> NDArray[np.uint16]:
@@ -25,33 +35,132 @@ def squared_distance(mask: Mask, reach: int) -> NDArray[np.uint16]:
     numpy.ndarray
         exact up to ``reach ** 2``; 0xFFFF where the mask is out of reach
     """
-    far = np.uint16(0xFFFF)
-    found = np.where(mask, np.uint16(0), far)
+    narrow: type[np.uint8 | np.uint16] = np.uint8 if reach <= _MOST_OF_BYTE else np.uint16
+    far = narrow(np.iinfo(narrow).max)
+    found = np.where(mask, narrow(0), far)
     for axis in range(mask.ndim):
         before = np.moveaxis(found, axis, 0)
-        after = before.copy()
+        after, raised = before.copy(), np.empty_like(before)
         for step in range(1, min(reach, len(before) - 1) + 1):
-            raised = np.minimum(before, far - np.uint16(step * step)) + np.uint16(step * step)
+            square = narrow(step * step)
+            np.minimum(before, far - square, out=raised)
+            raised += square
             np.minimum(after[step:], raised[:-step], out=after[step:])
             np.minimum(after[:-step], raised[step:], out=after[:-step])
         found = np.moveaxis(after, 0, axis)
-    return np.ascontiguousarray(np.where(found > reach * reach, far, found))
+    squares = np.ascontiguousarray(found).astype(np.uint16)
+    squares[squares > reach * reach] = 0xFFFF
+    return squares
 
 
-def dilate(mask: Mask, radius: float) -> Mask:
-    """Return all cells that lie within `radius` cells of the mask."""
-    reach = int(radius)
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """How the cells of a mask lie in words: rows and levels are parted by as many empty cells as it may grow.
+
+    Attributes
+    ----------
+    shape
+        of the mask, (levels, rows, cells)
+    row, level
+        how many words a row takes, and a level
+    """
+
+    shape: tuple[int, int, int]
+    row: int
+    level: int
+
+    @classmethod
+    def of(cls, shape: tuple[int, int, int], reach: int) -> _Packed:
+        row = (shape[2] + reach + _WORD_BITS - 1) // _WORD_BITS
+        return cls(shape, row, row * (shape[1] + reach))
+
+    def words(self, mask: Mask) -> _Words:
+        """Return the words of a mask, without the margin."""
+        levels, rows, cells = self.shape
+        packed = np.zeros((levels, self.level // self.row, self.row * 8), np.uint8)
+        packed[:, :rows, : (cells + 7) // 8] = np.packbits(mask, axis=-1, bitorder="little")
+        return packed.reshape(-1).view("<u8")
+
+    def mask(self, words: _Words) -> Mask:
+        """Return the mask that words hold."""
+        levels, rows, cells = self.shape
+        packed = words.view(np.uint8).reshape(levels, self.level // self.row, self.row * 8)
+        needed = np.ascontiguousarray(packed[:, :rows, : (cells + 7) // 8])
+        return np.unpackbits(needed, axis=-1, count=cells, bitorder="little").view(np.bool_)
+
+
+def _add_shifted(into: _Words, words: _Words, cells: int) -> None:
+    """Add to words others that are shifted along the rows by some cells, in both directions."""
+    far, near = divmod(cells, _WORD_BITS)
+    count = len(words)
+    if far < count:
+        into[far:] |= words[: count - far] << np.uint64(near)
+        into[: count - far] |= words[far:] >> np.uint64(near)
+    if near and far + 1 < count:
+        rest = np.uint64(_WORD_BITS - near)
+        into[far + 1 :] |= words[: count - far - 1] >> rest
+        into[: count - far - 1] |= words[far + 1 :] << rest
+
+
+def _add_moved(into: _Words, words: _Words, by: int) -> None:
+    """Add to words others that are moved by some words in both directions."""
+    if by == 0:
+        into |= words
+    elif by < len(words):
+        into[by:] |= words[:-by]
+        into[:-by] |= words[by:]
+
+
+def within(mask: Mask, square: float) -> Mask:
+    """Return all cells the square of whose distance from a mask is at most so large, in cells.
+
+    Parameters
+    ----------
+    mask
+        of two or three axes
+    square
+        of the distance
+    """
+    reach = isqrt(int(square))
     if reach < 1 or not mask.any():
         return mask.copy()
     box = tuple(slice(max(first - reach, 0), last + reach) for first, last in bounds(mask))
+    part = mask[box]
+    levels, rows, cells = (1,) * (3 - part.ndim) + part.shape
+    form = _Packed.of((levels, rows, cells), reach)
     grown = np.zeros_like(mask)
-    grown[box] = squared_distance(mask[box], reach) <= radius * radius
+    grown[box] = form.mask(_grown(form, form.words(part.reshape(form.shape)), int(square))).reshape(part.shape)
     return grown
+
+
+def _grown(form: _Packed, words: _Words, square: int) -> _Words:
+    """Return words that have grown by a ball: along rows first, then to other rows and levels as far as it is wide."""
+    along = [words]
+    for step in range(1, isqrt(square) + 1):
+        along.append(along[-1].copy())
+        _add_shifted(along[-1], words, step)
+    found = np.zeros_like(words)
+    for up in range(isqrt(square) + 1 if form.shape[0] > 1 else 1):
+        flat = np.zeros_like(words)
+        for across in range(isqrt(square - up * up) + 1):
+            _add_moved(flat, along[isqrt(square - up * up - across * across)], across * form.row)
+        _add_moved(found, flat, up * form.level)
+    return found
+
+
+def dilate(mask: Mask, radius: float) -> Mask:
+    """Return all cells that lie within `radius` cells, whole ones, of the mask."""
+    return within(mask, int(radius) ** 2)
 
 
 def erode(mask: Mask, radius: float) -> Mask:
     """Return the cells of a mask that are farther than `radius` cells from all others; beyond the grid it goes on."""
-    return ~dilate(~mask, radius)
+    if int(radius) < 1 or not mask.any():
+        return mask.copy()
+    box = tuple(slice(max(first - 1, 0), last + 1) for first, last in bounds(mask))
+    left = np.zeros_like(mask)
+    left[box] = ~dilate(~mask[box], radius)
+    return left
 
 
 def opened(mask: Mask, radius: float) -> Mask:
@@ -64,6 +173,29 @@ def closed(mask: Mask, radius: float) -> Mask:
     padded = np.pad(mask, int(radius) + 1)  # else it would grow to the borders of the grid
     inner = tuple(slice(int(radius) + 1, -int(radius) - 1) for _ in mask.shape)
     return erode(dilate(padded, radius), radius)[inner] | mask
+
+
+def spread(seeds: Mask, mask: Mask, steps: int) -> Mask:
+    """Return seeds with the cells of a mask that they reach within some steps from face to face.
+
+    Parameters
+    ----------
+    seeds, mask
+        of three axes
+    steps
+        how many
+    """
+    if not seeds.any():
+        return seeds.copy()
+    box = tuple(slice(max(first - steps, 0), last + steps) for first, last in bounds(seeds))
+    part = seeds[box]
+    form = _Packed.of((part.shape[0], part.shape[1], part.shape[2]), 1)
+    found, free = form.words(part), form.words(mask[box])
+    for _ in range(steps):
+        found = _grown(form, found, 1) & free
+    grown = seeds.copy()
+    grown[box] = form.mask(found)
+    return grown
 
 
 def extreme(values: NDArray[np.float32], reach: int, choose: np.ufunc) -> NDArray[np.float32]:
@@ -92,14 +224,109 @@ def extreme(values: NDArray[np.float32], reach: int, choose: np.ufunc) -> NDArra
 def bounds(mask: Mask) -> list[tuple[int, int]]:
     """Return first cell and the one behind the last of a mask that isn't empty, along each axis."""
     found = []
-    for axis in range(mask.ndim):
-        where = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+    rest = mask
+    for _ in range(mask.ndim):
+        where = np.flatnonzero(rest.any(axis=tuple(range(1, rest.ndim))))
         found.append((int(where[0]), int(where[-1]) + 1))
+        rest = np.asarray(rest[where[0] : where[-1] + 1].any(axis=0))
     return found
 
 
-def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def centroid(mask: Mask) -> NDArray[np.float64]:
+    """Return the mean place of the cells of a mask that isn't empty."""
+    axes = range(mask.ndim)
+    counts = [mask.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+    return np.array([float((np.arange(len(each)) * each).sum()) / float(each.sum()) for each in counts])
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The components of a mask by its runs: cells of one row that follow one another.
+
+    Attributes
+    ----------
+    starts, ends
+        of the runs, first cells and those behind the last, in the order of the cells
+    labels
+        of the runs, from 1, in the order of the components' first cells
+    sizes
+        of the components in cells, that of 0 being 0
+    shape
+        of the mask
+    """
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, mask: Mask, *, apart: bool = False) -> _Runs:
+        """Find them; `apart` where cells of different levels (of the first axis) are never joined."""
+        starts, ends = _ends_of_runs(mask)
+        pairs = [_pairs(starts, ends, mask.shape, axis) for axis in range(1 if apart else 0, mask.ndim - 1)]
+        first = np.concatenate([pair[0] for pair in pairs]) if pairs else np.zeros(0, np.int64)
+        second = np.concatenate([pair[1] for pair in pairs]) if pairs else np.zeros(0, np.int64)
+        labels = np.unique(_roots(len(starts), first, second), return_inverse=True)[1] + 1
+        sizes = np.bincount(labels, ends - starts, minlength=1).astype(np.int64)
+        return cls(starts, ends, labels, sizes, mask.shape)
+
+    def filled(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Return an array with a value for each run in its cells, and 0 in all others."""
+        count = len(self.starts)
+        all_values = np.zeros(2 * count + 1, values.dtype)
+        all_values[1::2] = values
+        edges = np.zeros(2 * count + 2, np.int64)
+        edges[1:-1:2], edges[2:-1:2], edges[-1] = self.starts, self.ends, int(np.prod(self.shape))
+        return np.repeat(all_values, np.diff(edges)).reshape(self.shape)
+
+    def chosen(self, is_chosen: Mask) -> Mask:
+        """Return the cells of the components that are chosen by their labels."""
+        return np.asarray(self.filled(is_chosen[self.labels]), np.bool_)
+
+    def held(self, seeds: Mask) -> Mask:
+        """Tell for each label whether its component holds any of some seeds, cells of the mask."""
+        found = np.zeros(len(self.sizes), np.bool_)
+        starts, _ = _ends_of_runs(seeds)
+        found[self.labels[np.searchsorted(self.starts, starts, side="right") - 1]] = True
+        return found
+
+
+def _ends_of_runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    row = mask.shape[-1]
+    padded = np.zeros((*mask.shape[:-1], row + 1), np.bool_)  # so that each run ends within its row
+    padded[..., :row] = mask
+    flat = padded.reshape(-1)
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[:1].any():
+        edges = np.concatenate([[0], edges])
+    edges -= edges // (row + 1)
+    return edges[::2], edges[1::2]
+
+
+def _pairs(
+    starts: NDArray[np.int64], ends: NDArray[np.int64], shape: tuple[int, ...], axis: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which runs share a face with which of the next row along an axis."""
+    stride = int(np.prod(shape[axis + 1 :]))
+    own = np.flatnonzero(starts // stride % shape[axis] < shape[axis] - 1)
+    low = np.searchsorted(ends, starts[own] + stride, side="right")
+    high = np.searchsorted(starts, ends[own] + stride, side="left")
+    counts = np.maximum(high - low, 0)
+    offsets = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(own, counts), np.repeat(low, counts) + offsets
+
+
+def components(mask: Mask, *, apart: bool = False) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the components of a mask: cells that share a face belong together.
+
+    Parameters
+    ----------
+    mask
+        of any number of axes
+    apart
+        whether cells of different indices along the first axis belong apart
 
     Returns
     -------
@@ -107,25 +334,8 @@ def components(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         the label of each cell, 0 outside the mask; the number of cells of each label, that of 0 being 0. Labels are in
         the order of the components' first cells
     """
-    runs = _runs(mask)
-    pairs = []
-    for axis in range(mask.ndim - 1):
-        lanes = np.moveaxis(runs, axis, 0)
-        both = (lanes[:-1] > 0) & (lanes[1:] > 0)
-        pairs.append(np.unique(lanes[:-1][both].astype(np.int64) << 32 | lanes[1:][both]))
-    joined = np.concatenate(pairs) if pairs else np.zeros(0, np.int64)
-    parent = _roots(int(runs.max(initial=0)) + 1, joined >> 32, joined & 0xFFFFFFFF)
-    labels = np.unique(parent, return_inverse=True)[1].astype(np.int32)[runs]
-    sizes = np.bincount(labels.reshape(-1))
-    sizes[0] = 0
-    return labels, sizes
-
-
-def _runs(mask: Mask) -> NDArray[np.int32]:
-    """Return a number for each run of cells along the last axis, from 1, and 0 outside."""
-    starts = mask.copy()
-    starts[..., 1:] &= ~mask[..., :-1]
-    return np.where(mask, np.cumsum(starts, dtype=np.int32).reshape(mask.shape), np.int32(0))
+    runs = _Runs.of(mask, apart=apart)
+    return np.asarray(runs.filled(runs.labels.astype(np.int32)), np.int32), runs.sizes
 
 
 def _roots(nodes: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -144,14 +354,43 @@ def _roots(nodes: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> N
 
 def largest(mask: Mask) -> Mask:
     """Return the largest component of a mask, the first of them if there are several; nothing of nothing."""
-    labels, sizes = components(mask)
-    return np.asarray((labels == int(sizes.argmax())) & mask)
+    runs = _Runs.of(mask)
+    is_largest = np.zeros(len(runs.sizes), np.bool_)
+    is_largest[int(runs.sizes.argmax())] = True
+    return runs.chosen(is_largest)
+
+
+def nearest_component(mask: Mask, place: tuple[float, ...], least: float) -> Mask:
+    """Return the component that comes nearest to a place, of those that aren't much smaller than the largest.
+
+    Parameters
+    ----------
+    mask
+        of three axes
+    place
+        in cells
+    least
+        which share of the largest one's size it has to have
+    """
+    runs = _Runs.of(mask)
+    _, rows, cells = mask.shape
+    row, first = np.divmod(runs.starts, cells)
+    inside = np.clip(place[2], first, first + runs.ends - runs.starts - 1)
+    apart = (row // rows - place[0]) ** 2 + (row % rows - place[1]) ** 2 + (inside - place[2]) ** 2
+    apart[runs.sizes[runs.labels] < least * runs.sizes.max()] = np.inf
+    is_nearest = np.zeros(len(runs.sizes), np.bool_)
+    if len(apart):
+        is_nearest[runs.labels[int(apart.argmin())]] = True
+    return runs.chosen(is_nearest)
+
+
+def of_size(mask: Mask, least: float) -> Mask:
+    """Return the components of a mask that have at least so many cells."""
+    runs = _Runs.of(mask)
+    return runs.chosen(runs.sizes >= least)
 
 
 def joined_to(seeds: Mask, mask: Mask) -> Mask:
     """Return the components of a mask that hold at least one of the seeds."""
-    labels, sizes = components(mask)
-    touched = np.zeros(len(sizes), np.bool_)
-    touched[labels[seeds & mask]] = True
-    touched[0] = False
-    return touched[labels]
+    runs = _Runs.of(mask)
+    return runs.chosen(runs.held(seeds & mask))

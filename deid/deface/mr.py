@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from deid.deface import ct
 from deid.deface.anatomy import UP, Anatomy, air_around, head_grid
-from deid.deface.geometry import Vector
 from deid.deface.head import LEAST_ENCLOSED, directions, find_skull
-from deid.deface.morphology import Mask, bounds, closed, components, dilate, extreme, largest, opened, squared_distance
+from deid.deface.morphology import Mask, bounds, closed, dilate, extreme, largest, of_size, opened
 from deid.deface.slices import otsu
+from deid.deface.vectors import Vector, solved
 from deid.deface.volume import STEP_MM, Grid, Problem, Stack, grid_of, sample_all
 from deid.errors import Reason, Refused
 
@@ -180,16 +180,14 @@ def as_ct(values: NDArray[np.float32], level: float, grid: Grid) -> NDArray[np.f
     """
     seen = ~np.isnan(values)
     signal = np.nan_to_num(values, nan=-np.inf) > level
-    labels, sizes = components(signal)
-    signal = np.asarray((sizes >= _LEAST_TISSUE_ML * 1000 / grid.step_mm**3)[labels])
+    signal = of_size(signal, _LEAST_TISSUE_ML * 1000 / grid.step_mm**3)
     if not signal.any():
         return None
     outside = air_around(signal, seen, grid.step_mm)
     dark = (~signal | _hollow(values, grid)) & ~outside & seen
-    shell = squared_distance(outside & seen, round(_SHELL_MM / grid.step_mm)) < 0xFFFF
+    shell = dilate(outside & seen, round(_SHELL_MM / grid.step_mm))
     dark &= shell | dilate(dark & shell, 1)
-    labels, sizes = components(dark)
-    dark = np.asarray((sizes >= _LEAST_DARK_MM3 / grid.step_mm**3)[labels])
+    dark = of_size(dark, _LEAST_DARK_MM3 / grid.step_mm**3)
     read = np.where(dark, np.float32(_DARK_HU), np.float32(_TISSUE_HU))
     read[outside] = _OUTSIDE_HU
     read[~seen] = np.nan
@@ -227,14 +225,22 @@ def _fitted(points: Vector, step_mm: float) -> Vector | None:
     for _ in range(_FITS):
         if len(points) < _FEWEST_POINTS:
             return None
-        terms = np.concatenate([points**2, points], axis=1)
-        form = np.linalg.lstsq(terms, np.ones(len(terms)), rcond=None)[0]
-        errors = np.abs(terms @ form - 1)
+        terms = np.concatenate([points**2, points], axis=1).T
+        form = _least_squares(terms)
+        errors = np.abs(sum(share * term for share, term in zip(form, terms, strict=True)) - 1)
         points = points[errors <= max(_FAR_FROM_SHELL, float(np.percentile(errors, 60)))]
     if (form[:3] <= 0).any():
         return None
     radii = np.sqrt((1 + (form[3:] ** 2 / (4 * form[:3])).sum()) / form[:3]) * step_mm
     return form if ((radii >= _SMALLEST_RADII_MM) & (radii <= _LARGEST_RADII_MM)).all() else None
+
+
+def _least_squares(terms: Vector) -> Vector:
+    """Return with which shares the sum of some terms, (terms, points), comes nearest to 1."""
+    scales = np.abs(terms).max(axis=1)
+    scaled = [np.ascontiguousarray(term / scale) for term, scale in zip(terms, scales, strict=True)]
+    products = [[float((one * other).sum()) for other in scaled] for one in scaled]
+    return np.asarray(solved(products, [float(each.sum()) for each in scaled]) / scales, np.float64)
 
 
 def _hollow(values: NDArray[np.float32], grid: Grid) -> Mask:

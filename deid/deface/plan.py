@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deid.deface.fill import drawn
-from deid.deface.geometry import Header, Place, Vector
+from deid.deface.geometry import Header, Place
 from deid.deface.morphology import Mask
 from deid.deface.rules import Mode
 from deid.deface.slices import outline_of, palette_of_outline
+from deid.deface.vectors import Vector, cross, dot
 from deid.deface.volume import Grid, Problem
 from deid.errors import Reason, Refused
 
@@ -29,6 +30,7 @@ __all__ = ["Box", "FacePlan", "Kind"]
 _MAGIC = b"deid-node face plan 1\n"
 _DIGEST_BYTES = 32
 _MOST_CELLS = 1 << 27
+_ALL_CORNERS = 0xFF
 
 
 class Kind(StrEnum):
@@ -62,7 +64,9 @@ class Box:
 
     def holds(self, points: Vector) -> bool:
         """Tell whether all points lie in it."""
-        along = (points - self.origin) @ np.linalg.inv(self.axes)
+        first, second, third = self.axes
+        sides = np.array([cross(second, third), cross(third, first), cross(first, second)])
+        along = dot((points - self.origin)[:, None], sides / dot(first, sides[0]))
         return bool(((along >= -self.tolerance_mm) & (along <= self.size_mm + self.tolerance_mm)).all())
 
 
@@ -261,39 +265,65 @@ def cut_through(grid: Grid, mask: Mask, place: Place, shape: tuple[int, int]) ->
         of `shape`; None if the frame passes the mask by
     """
     ends = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]) * (np.array(grid.shape) - 1)
-    apart = grid.origin + ends @ grid.axes - place.origin
-    across = apart @ place.normal
+    apart = grid.point(ends) - place.origin
+    across = dot(apart, place.normal)
     if across.min() > 0 or across.max() < 0:
         return None
-    row_of = apart @ place.along_column / (place.along_column @ place.along_column)
-    column_of = apart @ place.along_row / (place.along_row @ place.along_row)
+    row_of = dot(apart, place.along_column) / dot(place.along_column, place.along_column)
+    column_of = dot(apart, place.along_row) / dot(place.along_row, place.along_row)
     top, bottom = max(int(row_of.min()), 0), min(int(row_of.max()) + 2, shape[0])
     left, right = max(int(column_of.min()), 0), min(int(column_of.max()) + 2, shape[1])
     if top >= bottom or left >= right:
         return None
     first = grid.cell(place.origin)
-    down, along = (grid.axes @ way / grid.step_mm**2 for way in (place.along_column, place.along_row))
+    down, along = (dot(grid.axes, way) / grid.step_mm**2 for way in (place.along_column, place.along_row))
     rows, columns = np.arange(top, bottom)[:, None], np.arange(left, right)[None, :]
-    cells = [first[axis] + rows * down[axis] + columns * along[axis] for axis in range(3)]
+    cells = [
+        (first[axis] + rows * down[axis]).astype(np.float32) + (columns * along[axis]).astype(np.float32)
+        for axis in range(3)
+    ]
     found = np.zeros(shape, np.bool_)
     found[top:bottom, left:right] = _more_than_half(mask, cells)
     return found
 
 
-def _more_than_half(mask: Mask, cells: list[Vector]) -> Mask:
+def _more_than_half(mask: Mask, cells: list[NDArray[np.float32]]) -> Mask:
+    """Return where, linear between cells, more than half is in a mask; most places lie among cells that are alike."""
     inside = np.ones(cells[0].shape, np.bool_)
-    for axis, at in enumerate(cells):
-        inside &= (at > 0) & (at < mask.shape[axis] - 1)
-    found = np.zeros(cells[0].shape, np.bool_)
-    chosen = [at[inside].astype(np.float32) for at in cells]
-    low = [np.minimum(at.astype(np.intp), count - 2) for at, count in zip(chosen, mask.shape, strict=True)]
-    part = [at - base for at, base in zip(chosen, low, strict=True)]
-    share = np.zeros(len(chosen[0]), np.float32)
-    for corner in range(8):
-        step = corner >> 2 & 1, corner >> 1 & 1, corner & 1
-        weight = np.ones(len(share), np.float32)
-        for far, near in zip(step, part, strict=True):
-            weight *= near if far else 1 - near
-        share += weight * mask[low[0] + step[0], low[1] + step[1], low[2] + step[2]]
-    found[inside] = share > 0.5
+    for at, count in zip(cells, mask.shape, strict=True):
+        inside &= at > 0
+        inside &= at < count - 1
+    low = [np.clip(at.astype(np.int32), 0, count - 2) for at, count in zip(cells, mask.shape, strict=True)]
+    first = [int(each.min()) for each in low]
+    corners = _corners(mask[tuple(slice(each, int(at.max()) + 2) for each, at in zip(first, low, strict=True))])
+    _, rows, columns = corners.shape
+    index = ((low[0] - first[0]) * np.int32(rows) + (low[1] - first[1])) * np.int32(columns) + (low[2] - first[2])
+    around = corners.reshape(-1)[index]
+    around[~inside] = 0
+    found = np.asarray(around == _ALL_CORNERS)
+    mixed = np.nonzero((around > 0) & ~found)
+    part = [at[mixed] - base[mixed] for at, base in zip(cells, low, strict=True)]
+    found[mixed] = _share(around[mixed], part) > 0.5
     return found
+
+
+def _corners(mask: Mask) -> NDArray[np.uint8]:
+    """Return which of eight neighbours are in a mask, a bit for each: with the next cell along each axis or without."""
+    found = np.zeros([count - 1 for count in mask.shape], np.uint8)
+    for corner in range(8):
+        part = tuple(
+            slice(step, count - 1 + step)
+            for step, count in zip((corner >> 2 & 1, corner >> 1 & 1, corner & 1), mask.shape, strict=True)
+        )
+        found |= mask[part].view(np.uint8) << np.uint8(corner)
+    return found
+
+
+def _share(around: NDArray[np.uint8], part: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    share = np.zeros(len(around), np.float32)
+    for corner in range(8):
+        weight = np.ones(len(around), np.float32)
+        for far, near in zip((corner >> 2 & 1, corner >> 1 & 1, corner & 1), part, strict=True):
+            weight *= near if far else 1 - near
+        share += weight * (around >> np.uint8(corner) & np.uint8(1))
+    return share

@@ -13,12 +13,13 @@ from deid.deface.candidates import CT, PT
 from deid.deface.check import Left, left_of
 from deid.deface.face import touched_by
 from deid.deface.fill import palette_of
-from deid.deface.geometry import Header, Vector
+from deid.deface.geometry import Header
 from deid.deface.head import COARSE_MM, find_skull, has_ring
 from deid.deface.jaw import has_jaw
 from deid.deface.morphology import Mask, bounds
 from deid.deface.plan import Box, FacePlan, Kind, reference_code
 from deid.deface.rules import FaceRules, Incomplete, Mode
+from deid.deface.vectors import Vector, length
 from deid.deface.volume import STEP_MM, Gathering, Grid, Problem, Stack, grid_of, sample_all
 from deid.errors import Reason, Refused
 
@@ -155,18 +156,18 @@ def _head_in_ct(stacks: Sequence[Stack]) -> Anatomy | None:
 
 
 def _has_ring(stack: Stack) -> bool:
-    step = (np.linalg.norm(stack.along_row) + np.linalg.norm(stack.along_column)) / 2
+    step = (length(stack.along_row) + length(stack.along_column)) / 2
     return any(has_ring(values, float(step)) for values in stack.values[:: 1 + len(stack.values) // _MOST_LOOKED_AT])
 
 
 def _box(stack: Stack) -> Box:
     rows, columns = stack.values.shape[1:]
-    spacing = float(np.linalg.norm(stack.along_column)), float(np.linalg.norm(stack.along_row))
+    spacing = float(length(stack.along_column)), float(length(stack.along_row))
     lean: Vector = stack.origins[-1] - stack.origins[0]
-    length = float(np.linalg.norm(lean))
-    across = lean / length if length > 0 else stack.normal
+    long = float(length(lean))
+    across = lean / long if long > 0 else stack.normal
     axes = np.array([stack.along_row / spacing[1], stack.along_column / spacing[0], across])
-    size = np.array([columns * spacing[1], rows * spacing[0], length])
+    size = np.array([columns * spacing[1], rows * spacing[0], long])
     gap = float(np.diff(stack.positions_mm).max()) if len(stack.positions_mm) > 1 else 0.0
     within = max(gap + max(spacing), _LEAST_TOLERANCE_MM)
     # Across them no further than the middle to where the next frame would be: nothing of the face is known there.

@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.geometry import Vector
+from deid.deface.vectors import Vector
 from deid.deface.volume import Stack
 
 _Floats = NDArray[np.float32]

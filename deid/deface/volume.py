@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from deid.deface.geometry import Header, Place, Vector
+from deid.deface.geometry import Header, Place
+from deid.deface.vectors import Vector, cross, dot, length, mixed
 from deid.errors import Reason, Refused
 
 STEP_MM = 2.0
@@ -78,8 +79,13 @@ def reduced(place: Place, values: NDArray[np.float32], code: bytes) -> Reduced:
     down, across = (max(1, round(_REDUCED_MM / spacing)) for spacing in place.spacing_mm)
     down, across = min(down, values.shape[0]), min(across, values.shape[1])
     rows, columns = values.shape[0] // down * down, values.shape[1] // across * across
-    sums = np.add.reduceat(values[:rows, :columns], np.arange(0, rows, down), axis=0)
-    means = sums.reshape(len(sums), -1, across).sum(axis=2) / np.float32(down * across)
+    sums = values[:rows:down, :columns].astype(np.float32)
+    for step in range(1, down):
+        sums += values[step:rows:down, :columns]
+    means = sums[:, ::across].copy()
+    for step in range(1, across):
+        means += sums[:, step::across]
+    means /= np.float32(down * across)
     origin = place.origin + place.along_row * (across - 1) / 2 + place.along_column * (down - 1) / 2
     return Reduced(Place(origin, place.along_row * across, place.along_column * down), means, code)
 
@@ -154,25 +160,25 @@ class Grid:
     @property
     def step_mm(self) -> float:
         """Return the distance of neighbouring cells."""
-        return float(np.linalg.norm(self.axes[0]))
+        return float(length(self.axes[0]))
 
-    def point(self, cell: Sequence[float] | Vector) -> Vector:
-        """Return where a cell lies."""
-        return np.asarray(self.origin + np.asarray(cell, np.float64) @ self.axes, np.float64)
+    def point(self, cell: ArrayLike) -> Vector:
+        """Return where a cell, or each of many, lies."""
+        return np.asarray(self.origin + mixed(cell, self.axes), np.float64)
 
     def cell(self, point: Vector) -> Vector:
         """Return the cell, with fractions, of one point or of many."""
-        return np.asarray((point - self.origin) @ self.axes.T / self.step_mm**2, np.float64)
+        return np.asarray(dot((point - self.origin)[..., None, :], self.axes) / self.step_mm**2, np.float64)
 
 
 def grid_around(points: Vector, step_mm: float, axes: Vector | None = None) -> Grid:
     """Return the grid with the given axes, unit vectors, that holds all points."""
     unit = np.eye(3)[::-1] if axes is None else axes
-    along = points @ unit.T
+    along = dot(points[:, None], unit)
     low, high = along.min(axis=0), along.max(axis=0)
     shape = tuple(int(count) for count in np.floor((high - low) / step_mm + 1e-6) + 1)
     rest = (high - low - (np.array(shape) - 1) * step_mm) / 2
-    return Grid((low + rest) @ unit, unit * step_mm, (shape[0], shape[1], shape[2]))
+    return Grid(mixed(low + rest, unit), unit * step_mm, (shape[0], shape[1], shape[2]))
 
 
 def grid_of(stacks: Sequence[Stack], step_mm: float) -> Grid:
@@ -214,10 +220,10 @@ class Gathering:
         self._references.add(header.frame_of_reference)
         place = header.place
         key = (values.shape, *np.round(place.spacing_mm, 3).tolist(), header.kind if self.by_kind else "")
-        position = round(float(place.origin @ place.normal) / _SAME_POSITION_MM)
+        position = round(float(dot(place.origin, place.normal)) / _SAME_POSITION_MM)
         same = self._groups[key].setdefault(position, [])
         for index, other in enumerate(same):
-            if other.place.normal @ place.normal > _SAME_DIRECTION:
+            if dot(other.place.normal, place.normal) > _SAME_DIRECTION:
                 if code < other.code:
                     same[index] = reduced(place, values, code)
                 return
@@ -243,13 +249,13 @@ class Gathering:
             return whole, None
         if stacks[0].gap_mm > LARGEST_GAP_MM:
             return stacks[:1], Problem.GAPS
-        is_mixed = any(abs(other.normal @ stacks[0].normal) < _SAME_DIRECTION for other in stacks)
+        is_mixed = any(abs(dot(other.normal, stacks[0].normal)) < _SAME_DIRECTION for other in stacks)
         return stacks[:1], Problem.MIXED_ORIENTATION if is_mixed else Problem.TOO_FEW
 
 
 def _weight(stack: Stack) -> tuple[float, int, bytes]:
     rows, columns = stack.values.shape[1:]
-    area = np.linalg.norm(np.cross(stack.along_row, stack.along_column)) * rows * columns
+    area = length(cross(stack.along_row, stack.along_column)) * rows * columns
     return (
         round(float(area) * max(stack.depth_mm, 1.0)),
         len(stack.positions_mm),
@@ -262,7 +268,7 @@ def _parallel(frames: Sequence[Reduced]) -> list[list[Reduced]]:
     bundles: list[list[Reduced]] = []
     for frame in sorted(frames, key=lambda each: each.code):
         for bundle in bundles:
-            if bundle[0].place.normal @ frame.place.normal > _SAME_DIRECTION:
+            if dot(bundle[0].place.normal, frame.place.normal) > _SAME_DIRECTION:
                 bundle.append(frame)
                 break
         else:
@@ -272,15 +278,15 @@ def _parallel(frames: Sequence[Reduced]) -> list[list[Reduced]]:
 
 def _stack(frames: list[Reduced]) -> Stack:
     normal = frames[0].place.normal
-    ordered = sorted(frames, key=lambda each: (float(each.place.origin @ normal), each.code))
+    ordered = sorted(frames, key=lambda each: (float(dot(each.place.origin, normal)), each.code))
     kept = [ordered[0]]
     for frame in ordered[1:]:
-        if (frame.place.origin - kept[-1].place.origin) @ normal > _SAME_POSITION_MM:
+        if dot(frame.place.origin - kept[-1].place.origin, normal) > _SAME_POSITION_MM:
             kept.append(frame)
     origins = np.array([each.place.origin for each in kept])
     first = kept[0].place
     values = np.stack([each.values for each in kept])
-    return Stack(normal, origins @ normal, origins, first.along_row, first.along_column, values)
+    return Stack(normal, dot(origins, normal), origins, first.along_row, first.along_column, values)
 
 
 def sample_all(stacks: Sequence[Stack], grid: Grid) -> NDArray[np.float32]:
@@ -311,25 +317,34 @@ def sample(stack: Stack, grid: Grid, outside: float) -> NDArray[np.float32]:
     numpy.ndarray
         of the grid's shape
     """
-    found = np.empty(grid.shape, np.float32)
+    found = np.full(grid.shape, outside, np.float32)
     _, rows, columns = stack.values.shape
-    row2, column2 = stack.along_row @ stack.along_row, stack.along_column @ stack.along_column
-    starts = np.stack([stack.origins @ stack.along_row / row2, stack.origins @ stack.along_column / column2])
+    row2, column2 = dot(stack.along_row, stack.along_row), dot(stack.along_column, stack.along_column)
+    starts = [dot(stack.origins, stack.along_row) / row2, dot(stack.origins, stack.along_column) / column2]
     second, third = (np.arange(count, dtype=np.float64) for count in grid.shape[1:])
+    ways = (stack.normal, stack.along_row / row2, stack.along_column / column2)
+    planes = [np.add.outer(second * dot(grid.axes[1], way), third * dot(grid.axes[2], way)).reshape(-1) for way in ways]
+    into = found.reshape(grid.shape[0], -1)
     for index in range(grid.shape[0]):
         origin = grid.point((index, 0, 0))
-        plane = [
-            origin @ way + np.add.outer(second * (grid.axes[1] @ way), third * (grid.axes[2] @ way))
-            for way in (stack.normal, stack.along_row / row2, stack.along_column / column2)
-        ]
-        number, inside = _between(stack.positions_mm, plane[0])
-        low = np.clip(np.floor(number).astype(np.intp), 0, max(len(stack.positions_mm) - 2, 0))
+        number, inside = _between(stack.positions_mm, planes[0] + dot(origin, ways[0]))
+        cells = np.flatnonzero(inside)
+        if not len(cells):
+            continue
+        number = number[cells]
+        low = np.clip(number.astype(np.int32), 0, max(len(stack.positions_mm) - 2, 0))
         part = number - low
-        leaned = [first[low] + part * (first[np.minimum(low + 1, len(first) - 1)] - first[low]) for first in starts]
-        column, row = plane[1] - leaned[0], plane[2] - leaned[1]
-        inside &= (column > -1) & (column < columns) & (row > -1) & (row < rows)
+        column, row = (
+            plane[cells]
+            + dot(origin, way)
+            - (first[low] + part * (first[np.minimum(low + 1, len(first) - 1)] - first[low]))
+            for plane, way, first in zip(planes[1:], ways[1:], starts, strict=True)
+        )
+        within = (column > -1) & (column < columns) & (row > -1) & (row < rows)
+        if not within.all():
+            cells, low, part, row, column = (each[within] for each in (cells, low, part, row, column))
         column, row = column.clip(0, columns - 1), row.clip(0, rows - 1)
-        found[index] = np.where(inside, _linear(stack.values, low, part, row, column), np.float32(outside))
+        into[index, cells] = _linear(stack.values, low, part, row, column)
     return found
 
 
@@ -341,17 +356,17 @@ def _between(positions: Vector, along: Vector) -> tuple[Vector, NDArray[np.bool_
 
 
 def _linear(
-    values: NDArray[np.float32], low: NDArray[np.intp], part: Vector, row: Vector, column: Vector
+    values: NDArray[np.float32], low: NDArray[np.int32], part: Vector, row: Vector, column: Vector
 ) -> NDArray[np.float32]:
     frames, rows, columns = values.shape
-    top = np.minimum(row.astype(np.intp), max(rows - 2, 0))
-    left = np.minimum(column.astype(np.intp), max(columns - 2, 0))
+    top = np.minimum(row.astype(np.int32), max(rows - 2, 0))
+    left = np.minimum(column.astype(np.int32), max(columns - 2, 0))
     down, right = (row - top).astype(np.float32), (column - left).astype(np.float32)
     next_row, next_column = (columns if rows > 1 else 0), (1 if columns > 1 else 0)
     flat = values.reshape(-1)
+    start = (low.astype(np.intp) * rows + top) * columns + left
     planes = []
-    for frame in (low, np.minimum(low + 1, frames - 1)):
-        at = (frame * rows + top) * columns + left
+    for at in (start, start + (rows * columns if frames > 1 else 0)):
         above = flat[at] * (1 - right) + flat[at + next_column] * right
         below = flat[at + next_row] * (1 - right) + flat[at + next_row + next_column] * right
         planes.append(above * (1 - down) + below * down)

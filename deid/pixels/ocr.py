@@ -50,7 +50,7 @@ _CERTAIN = 0.7  # a score with which what has the form of a line is one, whateve
 _READABLE = 0.3  # a confidence of two characters or more, in what hasn't that form
 _LIKELY_READABLE = 0.45  # in what has it, but only faintly
 _PART_READABLE, _PART_ASPECT = 0.6, 1.5  # in a part of what hasn't it, which must be as long as three characters
-_SPOT_PX, _SPOT_ASPECT = 20, 4
+_SPOT_PX, _LARGE_SPOT_PX, _SPOT_ASPECT = 20, 64, 4
 _MOST_PARTS = 64  # the longest of a look; reading takes 20 ms, and grain can have thousands
 _SURE = 0.8  # a confidence of a giant or a single character, and with which a line isn't read upside down as well
 _SHAPES_SURE = 0.97  # of a giant or a single character of these shapes: organs, slices side by side and curves read so
@@ -228,8 +228,7 @@ class Reader:
             elif not score:
                 is_text = _is_readable(reading, _PART_READABLE)
             elif is_likely:
-                least_confidence = _SURE if _may_be_spot(quad) and _SHAPES.issuperset(reading[0]) else _LIKELY_READABLE
-                is_text = _is_readable(reading, least_confidence) or self._is_clear_closer(picture, quad)
+                is_text = _is_readable_line(reading, quad) or self._is_clear_closer(picture, quad)
             else:
                 least = _least_characters(quad, rows, columns)
                 is_text = _is_giant_text(reading, least) if least else _is_readable(reading, _READABLE)
@@ -296,14 +295,23 @@ def _is_readable(reading: _Reading, confidence: float) -> bool:
 
 
 def _may_be_spot(quad: Quad) -> bool:
-    """Tell whether it is as high as text that can be read for certain, and too short to hold more than some letters."""
-    return min(q.size(quad)) >= _SPOT_PX and q.aspect(quad) < _SPOT_ASPECT
+    """Tell whether it is as high as text that can be read for certain, and short or very high."""
+    height = min(q.size(quad))
+    return height >= _SPOT_PX and (q.aspect(quad) < _SPOT_ASPECT or height >= _LARGE_SPOT_PX)
 
 
 def _reads_spot(reading: _Reading) -> bool:
     """Tell whether a single letter is read, as in coloured flow or tissue; scripts that nobody knows read blanks."""
     text, confidence, _ = reading
-    return len(text) == 1 and (confidence < _SURE or text in _SHAPES)
+    return len(text) == 1 and (confidence < _SURE or text in _WAVES)
+
+
+def _is_readable_line(reading: _Reading, quad: Quad) -> bool:
+    """Tell whether what has the form of a line, but only faintly, can be read; lungs are as long, and read an m."""
+    text, confidence, _ = reading
+    if _may_be_spot(quad) and _WAVES.issuperset(text):
+        return confidence >= (_SURE if len(text.strip()) >= _LEAST_CHARACTERS else _SHAPES_SURE)
+    return _is_readable(reading, _LIKELY_READABLE)
 
 
 def _least_characters(quad: Quad, rows: int, columns: int) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +12,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from deid.deface import morphology
 from deid.deface.candidates import series_of
 from deid.deface.hints import hints_at_a_head
-from deid.deface.morphology import closed, components, dilate, erode, joined_to, largest, opened, squared_distance
+from deid.deface.morphology import (
+    bounds,
+    centroid,
+    closed,
+    components,
+    dilate,
+    erode,
+    joined_to,
+    largest,
+    nearest_component,
+    of_size,
+    opened,
+    spread,
+    squared_distance,
+    within,
+)
 from deid.deface.rules import FaceRules, Incomplete, Mode
 from deid.deface.slices import otsu, outline_of
+from deid.deface.vectors import cross, dot, length, mixed, solved, unit
 from deid.encoding.element import DataSet, Element
 from deid.errors import Misconfigured, Reason, Refused, SeriesNeeded
 from deid.profile import Profile
@@ -31,6 +50,79 @@ def test_squared_distance_is_that_of_the_nearest_cell(mask: np.ndarray) -> None:
     for cell in np.ndindex(mask.shape):
         nearest = ((where - cell) ** 2).sum(axis=1).min() if len(where) else 0xFFFF
         assert found[cell] == (nearest if nearest <= 9 else 0xFFFF)
+
+
+wide = arrays.arrays(
+    np.bool_, st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(60, 140)), fill=st.just(False)
+)
+
+
+@given(wide, st.sampled_from([1, 2, 2.25, 3, 9, 25, 64 * 64, 66 * 66]))
+@settings(max_examples=60, deadline=None)
+def test_what_is_within_a_distance_is_so_over_the_ends_of_words_too(mask: np.ndarray, square: float) -> None:
+    where, cells = np.argwhere(mask), np.argwhere(np.ones_like(mask))
+    nearest = ((cells[:, None] - where) ** 2).sum(axis=2).min(axis=1) if len(where) else np.full(len(cells), np.inf)
+    assert np.array_equal(within(mask, square), (nearest <= square).reshape(mask.shape))
+    flat = mask[0]
+    assert np.array_equal(within(flat, square), within(mask[:1], square)[0])
+
+
+@given(masks, masks)
+@settings(max_examples=60, deadline=None)
+def test_spreading_goes_from_face_to_face_within_a_mask(seeds: np.ndarray, mask: np.ndarray) -> None:
+    count = tuple(min(pair) for pair in zip(seeds.shape, mask.shape, strict=True))
+    part = tuple(slice(0, each) for each in count)
+    mask, seeds = mask[part], seeds[part] & mask[part]
+    found = seeds
+    for _ in range(2):
+        found = dilate(found, 1) & mask
+    assert np.array_equal(spread(seeds, mask, 2), found)
+    assert np.array_equal(spread(seeds, mask, 99), joined_to(seeds, mask))
+
+
+@given(masks)
+@settings(max_examples=60, deadline=None)
+def test_components_are_chosen_by_size_place_and_level(mask: np.ndarray) -> None:
+    labels, sizes = components(mask)
+    assert np.array_equal(of_size(mask, 3), (sizes >= 3)[labels])
+    by_level = components(mask, apart=True)[0]
+    for level, own in zip(mask, by_level, strict=True):
+        assert len(np.unique(own[level])) == components(level)[1].astype(bool).sum()
+    if not mask.any():
+        assert not nearest_component(mask, (1.2, 0.0, 2.4), 0.5).any()
+        return
+    assert np.allclose(centroid(mask), np.argwhere(mask).mean(axis=0))
+    assert bounds(mask) == [
+        (low, high + 1) for low, high in zip(np.argwhere(mask).min(0), np.argwhere(mask).max(0), strict=True)
+    ]
+    where = np.argwhere(mask & (sizes >= 0.5 * sizes.max())[labels])
+    nearest = where[((where - np.array([1.2, 0.0, 2.4])) ** 2).sum(axis=1).argmin()]
+    assert np.array_equal(nearest_component(mask, (1.2, 0.0, 2.4), 0.5), labels == labels[tuple(nearest)])
+
+
+def test_vectors_are_multiplied_as_by_numpy() -> None:
+    chance = np.random.default_rng(5)
+    many, rows, one = chance.normal(size=(9, 3)), chance.normal(size=(3, 3)), chance.normal(size=3)
+    assert np.allclose(dot(many, one), many @ one)
+    assert np.allclose(mixed(many, rows), many @ rows)
+    assert np.allclose(length(many), np.linalg.norm(many, axis=1))
+    assert np.allclose(cross(one, rows[0]), np.cross(one, rows[0]))
+    assert np.allclose(length(unit(one)), 1)
+    assert np.allclose(solved(rows.tolist(), one.tolist()), np.linalg.solve(rows, one))
+    with pytest.raises(ZeroDivisionError):
+        solved([[1.0, 2.0], [2.0, 4.0]], [1.0, 1.0])
+
+
+def test_nothing_that_makes_a_plan_is_added_up_as_the_processor_likes() -> None:
+    folder = Path(morphology.__file__).parent
+    for path in sorted(folder.glob("*.py")):
+        if path.name == "render.py":
+            continue  # pictures are looked at, no plan is made of them
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            assert not isinstance(node, ast.MatMult), path.name
+            name = node.attr if isinstance(node, ast.Attribute) else ""
+            assert name not in {"linalg", "matmul", "einsum", "tensordot", "inner", "vdot"}, path.name
+            assert not (name == "dot" and ast.unparse(node) == "np.dot"), path.name
 
 
 @given(masks)

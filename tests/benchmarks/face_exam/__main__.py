@@ -140,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _others(chosen.seed) if "others" in parts else {},
         _corpus(chosen.seed) if "corpus" in parts else (0, []),
         {} if chosen.no_detector else _looked_at(pictures),
-        timing.large(DROWN, chosen.seed) if "large" in parts else None,
+        timing.large(DROWN, chosen.seed) if "large" in parts else (),
     )
     tables = (report.heads, report.comparison, report.others, report.detector, report.large)
     print("\n".join(line for table in tables for line in ["", *table(results)]))

@@ -24,6 +24,7 @@ _CELL_MM = 1.5
 _END_VOXELS = 1.2
 _BELOW_MM = (0.8, 2.2)
 _SINGLE_MM = 2.5
+_FEWEST_AROUND = 7
 _HALVES = (View.FRONT, View.THREE_QUARTER, View.OTHER_THREE_QUARTER)
 _FACTORS_OF_MR = (0.7, 2.0)
 _LEVELS_OF_CT = (-500.0, -100.0)
@@ -112,10 +113,23 @@ def _share_kept(volume: Volume, after: Stack, points: Points) -> float:
         [_values(volume.stack, points + step) - _values(volume.stack, points - step) for step in _STEPS_MM], axis=1
     )
     inwards = slopes / np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-6)
-    kept = np.ones(len(points), np.bool_)
-    for deep_mm in _BELOW_MM:  # two, as one value can be drawn again by chance
+    kept = _values(_unchanged_around(volume, after), points + _BELOW_MM[0] * inwards) >= _FEWEST_AROUND
+    for deep_mm in _BELOW_MM:
         kept &= _values(volume.stack, points + deep_mm * inwards) == _values(after, points + deep_mm * inwards)
     return float(kept.mean())
+
+
+def _unchanged_around(volume: Volume, after: Stack) -> Stack:
+    """Return of how many of the 27 voxels around each the values are what they were.
+
+    A single one is drawn again by chance, by any method that draws: of a face, others beside it are left too.
+    """
+    same = (volume.stack.values == after.values).astype(np.float32)
+    in_slices = np.stack(
+        [cv2.boxFilter(each, -1, (3, 3), normalize=False, borderType=cv2.BORDER_REPLICATE) for each in same]
+    )
+    padded = np.pad(in_slices, ((1, 1), (0, 0), (0, 0)), mode="edge")
+    return replace(after, values=padded[:-2] + padded[1:-1] + padded[2:])
 
 
 _STEPS_MM = 2.0 * np.eye(3, dtype=np.float32)

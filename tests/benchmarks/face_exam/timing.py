@@ -5,6 +5,7 @@ Runs by itself: ``python -m tests.benchmarks.face_exam.timing FOLDER MODE SEED``
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mmap
 import os
@@ -13,10 +14,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
+
+from deid.errors import Refused
+from deid.instance import Instance
+from tests.benchmarks.face_exam.baselines import BASELINES, by_baseline
+from tests.benchmarks.face_exam.systems import beside_faces, by_product, context_of
 from tests.factories import to_bytes
 from tests.heads import Head, Scan, instances
 
@@ -29,12 +36,12 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one series took, CPU seconds on one core and MiB."""
+    """What one series took, CPU seconds on one core and MiB; `work_s` and `files_s` as those of a mark."""
 
+    system: str
     slices: int
-    plan_s: float
-    clean_s: float
-    wall_s: float
+    work_s: float
+    files_s: float
     anonymous_mib: float
     resident_mib: float
     kind: str
@@ -53,7 +60,7 @@ def written(folder: Path, seed: int, slices: int = SLICES, side: int = SIDE) -> 
         (folder / f"{number:04d}.dcm").write_bytes(to_bytes(ds))
 
 
-def measured(folder: Path, mode: str, seed: int) -> Measured:
+def measured(folder: Path, system: str, seed: int) -> Measured:
     """Have the files of a folder cleaned by a process of its own.
 
     Raises
@@ -61,18 +68,18 @@ def measured(folder: Path, mode: str, seed: int) -> Measured:
     subprocess.SubprocessError
         The process doesn't end well.
     """
-    command = [sys.executable, "-m", "tests.benchmarks.face_exam.timing", str(folder), mode, str(seed)]
+    command = [sys.executable, "-m", "tests.benchmarks.face_exam.timing", str(folder), system, str(seed)]
     ran = subprocess.run(
         command, check=True, timeout=_TIMEOUT_S, stdout=subprocess.PIPE, text=True, env={**os.environ, **_ONE_THREAD}
     )
     return Measured(**json.loads(ran.stdout.splitlines()[-1]))
 
 
-def large(mode: str, seed: int, slices: int = SLICES) -> Measured:
-    """Make a large head and have it cleaned."""
+def large(mode: str, seed: int, slices: int = SLICES) -> list[Measured]:
+    """Make a large head and have it cleaned by the product, and by each baseline."""
     with tempfile.TemporaryDirectory(prefix="face-exam-") as name:
         written(Path(name), seed, slices)
-        return measured(Path(name), mode, seed)
+        return [measured(Path(name), system, seed) for system in (mode, *(each.name for each in BASELINES))]
 
 
 class _Watch(threading.Thread):
@@ -101,42 +108,29 @@ def _status_kb(key: str) -> int:
     return 0
 
 
-def _measure(folder: Path, mode: str, seed: int) -> Measured:
-    from deid.engine import deidentify
-    from deid.errors import Refused
-    from deid.faces import plan_series
-    from deid.instance import Instance
-    from tests.benchmarks.face_exam.systems import context_of
-
-    context = context_of(mode, seed)
-    paths = sorted(folder.glob("*.dcm"), key=lambda path: hash((seed, path.name)))
-
-    def mapped() -> Iterator[Instance]:
-        for path in paths:
-            with path.open("rb") as file:
-                yield Instance.from_part10(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-
-    watch, began, wall, kind, refused = _Watch(), time.process_time(), time.perf_counter(), "", ""
-    planned = began
+def _measure(folder: Path, system: str, seed: int) -> Measured:
+    paths = sorted(folder.glob("*.dcm"), key=lambda path: hashlib.sha256(f"{seed} {path.name}".encode()).digest())
+    baseline = next((each for each in BASELINES if each.name == system), None)
+    watch, kind, refused = _Watch(), "", ""
     watch.start()
+    if baseline is not None:
+        cv2.setNumThreads(1)
+        work_s, files_s = by_baseline(baseline, [path.read_bytes() for path in paths], seed)
+        return Measured(system, len(paths), work_s, files_s, watch.end(), _status_kb("VmHWM") / 1024, "")
+    context, began = context_of(system, seed), time.process_time()
     try:
-        plan = plan_series(mapped(), context)
-        planned, kind = time.process_time(), str(plan.kind)
-        for instance in mapped():
-            deidentify(instance, context, plan)
+        kind = str(by_product(lambda: _mapped(paths), context)[0].kind)
     except Refused as error:
         refused = f"{error.reason} {error.detail}".strip()
-    ended = time.process_time()
-    return Measured(
-        len(paths),
-        planned - began,
-        ended - planned,
-        time.perf_counter() - wall,
-        watch.end(),
-        _status_kb("VmHWM") / 1024,
-        kind,
-        refused,
-    )
+    files_s, anonymous_mib, resident_mib = time.process_time() - began, watch.end(), _status_kb("VmHWM") / 1024
+    work_s = files_s - sum(beside_faces(lambda: _mapped(paths), context))
+    return Measured(system, len(paths), work_s, files_s, anonymous_mib, resident_mib, kind, refused)
+
+
+def _mapped(paths: Sequence[Path]) -> Iterator[Instance]:
+    for path in paths:
+        with path.open("rb") as file:
+            yield Instance.from_part10(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
 
 if __name__ == "__main__":
