@@ -37,6 +37,7 @@ class Grams:
     def uids(self) -> frozenset[bytes]:
         """What could be a UID: digits and points, up to other bytes, or to one that a header beside them looks like."""
         runs = frozenset(_UID.findall(self._data))
+        runs = runs.union(run.strip(b".") for run in runs)  # ends of sentences
         return runs.union(run[first:] for run in runs for first in (0, 1)).union(
             run[first:-1] for run in runs for first in (0, 1)
         )

@@ -290,8 +290,8 @@ def lies_in(needle: Needle, text: str, text_words: str) -> bool:
 def _has_uid(text: str, uid: str) -> bool:
     start = text.find(uid)
     while start >= 0:
-        before, after = text[start - 1 : start], text[start + len(uid) : start + len(uid) + 1]
-        if not (before.isdigit() or before == "." or after.isdigit()):
+        before, after = text[max(start - 2, 0) : start], text[start + len(uid) : start + len(uid) + 1]
+        if not (before[-1:].isdigit() or (before[-1:] == "." and before[:1].isdigit()) or after.isdigit()):
             return True
         start = text.find(uid, start + 1)
     return False

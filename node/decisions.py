@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from deid.review import APPROVABLE
 from node.jobs import JobId, new_job_id
-from node.part import PartFile
+from node.part import PartFile, disk_errors
 from node.reviews import read_boxes, written_boxes
 
 if TYPE_CHECKING:
@@ -148,8 +148,15 @@ class Decisions:
         return found
 
     def remove(self, name: JobId) -> None:
-        """Forget a decision that is done."""
-        self._path(name).unlink(missing_ok=True)
+        """Forget a decision that is done.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if the disk fails
+        """
+        with disk_errors():
+            self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: JobId) -> Path:
         return self.folder / f"{name}{_SUFFIX}"
@@ -168,7 +175,7 @@ def _parsed(text: bytes) -> Decision:
             raise ValueError("no jobs, or too many")
         by, at_s = str(said["by"])[:_LONGEST_NAME], float(said["at_s"])
         return Decision(Act(said["act"]), tuple(map(JobId, jobs)), read_boxes(said["boxes"]), by, at_s)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no decision ({type(error).__name__})") from None
 
 

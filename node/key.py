@@ -17,6 +17,7 @@ from deid.keys import subkey
 from node.credentials import credentials_folder
 from node.errors import Misconfigured
 from node.modes import PRIVATE, mode_in
+from node.part import sync_folder, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -164,7 +165,7 @@ def put_ring(path: Path, ring: KeyRing) -> None:
             os.link(part, path)  # unlike a rename, this never replaces a key that somebody needs
         finally:
             part.unlink()
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except FileExistsError:
         raise Misconfigured(f"key {path}: exists already; a new key would change every pseudonym") from None
     except OSError as error:
@@ -187,7 +188,7 @@ def replace_ring(path: Path, ring: KeyRing) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise Misconfigured(f"key {path}: {error.strerror}") from None
 
@@ -215,17 +216,9 @@ def _part(path: Path, mode: int, ring: KeyRing) -> Path:
 def _write(path: Path, mode: int, text: bytes) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
     try:
-        os.write(fd, text)
+        write_all(fd, text)
         if mode != PRIVATE:
             os.fchmod(fd, mode)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _sync_folder(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -105,8 +105,7 @@ class PartFile:
             view = memoryview(buffer).cast("B")
             rest = view[min(done, len(view)) :]
             done = max(done - len(view), 0)
-            while len(rest):
-                rest = rest[os.write(self._fd, rest) :]
+            write_all(self._fd, rest)
 
     def commit(self, *, durable: bool = True) -> int:
         """Make it visible, and durable unless it can be made anew; return its size in bytes.
@@ -156,6 +155,13 @@ class PartFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+
+def write_all(fd: int, data: Buffer) -> None:
+    """Write all of it, or raise an OSError: a disk that is getting full takes a part of what one call gives it."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
 def _open_locked(path: str) -> int:

@@ -245,6 +245,7 @@ class Receiver:
         facts = {
             "project": Name(visitor.project.name if visitor.project else ""),
             "address": ip_address(visitor.address),
+            "peer": Name(visitor.listed_ae),
         }
         emit(Event.ASSOCIATION_ACCEPTED, contexts=len(acceptance.contexts), proposed=acceptance.proposed, **facts)
         store = _store_for(visitor, allowance, terms)

@@ -322,11 +322,18 @@ class Spool:
         return True
 
     def discard(self, job_id: JobId) -> None:
-        """Delete what is in quarantine of a job: first the instance, last the reason."""
-        self.quarantine_path(job_id).unlink(missing_ok=True)
-        self.reviews.drop(job_id)
-        sync_folder(self.path / QUARANTINE)
-        self.drop_record(job_id)
+        """Delete what is in quarantine of a job: first the instance, last the reason.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if that can't be made durable
+        """
+        with disk_errors():
+            self.quarantine_path(job_id).unlink(missing_ok=True)
+            self.reviews.drop(job_id)
+            sync_folder(self.path / QUARANTINE)
+            self.drop_record(job_id)
 
     # -- the end
 
@@ -335,11 +342,18 @@ class Spool:
         self.incoming_path(job_id).unlink(missing_ok=True)
 
     def remove(self, job_ids: Iterable[JobId]) -> None:
-        """Delete the files of jobs that are done, for good, clean before raw: a clean file always has its raw one."""
-        for job_id in job_ids:
-            self.outbox_path(job_id).unlink(missing_ok=True)
-            self.incoming_path(job_id).unlink(missing_ok=True)
-            self.reviews.drop(job_id)
+        """Delete the files of jobs that are done, for good, clean before raw: a clean file always has its raw one.
+
+        Raises
+        ------
+        NoRoom, Transient
+            if the disk fails
+        """
+        with disk_errors():
+            for job_id in job_ids:
+                self.outbox_path(job_id).unlink(missing_ok=True)
+                self.incoming_path(job_id).unlink(missing_ok=True)
+                self.reviews.drop(job_id)
 
     def sweep_parts(self) -> int:
         """Delete parts whose writers died; return how many there were."""

@@ -63,7 +63,7 @@ from deid.pixels.stored import Frames
 from deid.report import MaskedBox, PixelReport
 from deid.review import UNREVIEWED, Review
 
-MOST_LOOKS = 4
+MOST_LOOKS = 8
 """After masking: what they find is masked too; what the last of them finds and reads refuses the instance."""
 
 PLACE = "seen-on-other-frames"

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from node.errors import Transient
 from node.modes import mode_of_database_in
-from node.part import sync_folder
+from node.part import sync_folder, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -39,7 +39,6 @@ BEFORE_THE_FIRST = "0" * 64
 """What the first line has for the hash of the one before."""
 
 _LOCK_FILE = "audit.lock"
-_LAST_LINE_BYTES = 1 << 20
 _BLOCK_BYTES = 1 << 16
 _LOGIN_UID = Path("/proc/self/loginuid")
 _NO_LOGIN_UID = 2**32 - 1
@@ -128,13 +127,13 @@ def audit_folder(spool: Path) -> Path:
 
 def audit_files(spool: Path) -> list[Path]:
     """List the files of the log that there are, the oldest first."""
-    folder = audit_folder(spool)
+    return _files(audit_folder(spool))
+
+
+def _files(folder: Path) -> list[Path]:
     current = folder / AUDIT_FILE
-    return [*_closed_files(folder), *([current] if current.exists() else [])]
-
-
-def _closed_files(folder: Path) -> list[Path]:
-    return sorted(folder.glob("audit-[0-9]*.log"))  # numbers of ten digits sort as texts
+    closed = sorted(folder.glob("audit-[0-9]*.log"))  # numbers of ten digits sort as texts
+    return [*closed, *([current] if current.exists() else [])]
 
 
 def _append(folder: Path, entries: Sequence[Entry], max_file_bytes: int) -> None:
@@ -145,10 +144,9 @@ def _append(folder: Path, entries: Sequence[Entry], max_file_bytes: int) -> None
             _close_file(folder, path)
             os.close(fd)
             fd, is_new = _opened(path)
-        tail = _tail(fd)
-        torn = bool(tail) and not tail.endswith(b"\n")  # whoever wrote it died of it: it stays, as a line
-        lines = _lines(entries, *_last(tail or _tail_of_closed(folder)))
-        _write(fd, b"\n" * torn + b"".join(lines))
+        lines, torn = _lines(entries, *_last(folder)), _is_torn(fd)  # whoever wrote that died of it: it stays, as a line
+        write_all(fd, b"\n" * torn + b"".join(lines))
+        os.fsync(fd)
     finally:
         os.close(fd)
     if is_new:
@@ -171,32 +169,21 @@ def _close_file(folder: Path, path: Path) -> None:
     path.rename(folder / f"audit-{first:010}.log")
 
 
-def _tail(fd: int) -> bytes:
+def _is_torn(fd: int) -> bool:
     size_bytes = os.fstat(fd).st_size
-    return os.pread(fd, _LAST_LINE_BYTES, max(0, size_bytes - _LAST_LINE_BYTES))
+    return size_bytes > 0 and os.pread(fd, 1, size_bytes - 1) != b"\n"
 
 
-def _tail_of_closed(folder: Path) -> bytes:
-    closed = _closed_files(folder)
-    if not closed:
-        return b""
-    fd = os.open(closed[-1], os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return _tail(fd)
-    finally:
-        os.close(fd)
-
-
-def _last(tail: bytes) -> tuple[str, int]:
-    """Return hash and number of the last line."""
-    lines = tail.removesuffix(b"\n").split(b"\n") if tail else []
-    if not lines:
-        return BEFORE_THE_FIRST, 0
-    for back, line in enumerate(reversed(lines)):
+def _last(folder: Path) -> tuple[str, int]:
+    """Return hash and number of the last line, however long it is."""
+    end, count = BEFORE_THE_FIRST, 0
+    for line in _backwards(_files(folder)):
+        end = end if count else hash_of(line)
         number = parsed(line).get("number")
         if isinstance(number, int):
-            return hash_of(lines[-1]), number + back
-    return hash_of(lines[-1]), len(lines)
+            return end, number + count
+        count += 1
+    return end, count
 
 
 def _lines(entries: Sequence[Entry], previous: str, number: int) -> Iterator[bytes]:
@@ -216,12 +203,6 @@ def _lines(entries: Sequence[Entry], previous: str, number: int) -> Iterator[byt
         line = json.dumps(said).encode("ascii")
         previous = hash_of(line)
         yield line + b"\n"
-
-
-def _write(fd: int, text: bytes) -> None:
-    while text:
-        text = text[os.write(fd, text) :]
-    os.fsync(fd)
 
 
 # -- looking through it
@@ -268,10 +249,14 @@ def latest(spool: Path, count: int, before: int | None = None) -> list[dict[str,
 
 def newest_first(spool: Path) -> Iterator[dict[str, Any]]:
     """Give what the lines say, the newest first; what is no entry is left out."""
-    for path in reversed(audit_files(spool)):
-        for line in _lines_backwards(path):
-            if said := parsed(line):
-                yield said
+    for line in _backwards(audit_files(spool)):
+        if said := parsed(line):
+            yield said
+
+
+def _backwards(paths: Sequence[Path]) -> Iterator[bytes]:
+    for path in reversed(paths):
+        yield from _lines_backwards(path)
 
 
 def _lines_backwards(path: Path) -> Iterator[bytes]:

@@ -103,8 +103,8 @@ class Hearing:
         return [self._transfer(facts, count, outcome) for count, outcome in found if count]
 
     def _transfer(self, facts: Facts, count: int, outcome: Outcome) -> Entry:
-        address, project = str(facts.get("address", "")), str(facts.get("project", ""))
-        sender = Participant(str(facts.get("peer", "")) or address, codes.SOURCE_ROLE, address, is_requestor=True)
+        address, project, peer = (str(facts.get(name, "")) for name in ("address", "project", "peer"))
+        sender = Participant(peer or address, codes.SOURCE_ROLE, address, is_requestor=True)
         message = Message(
             self._source,
             codes.INSTANCES_TRANSFERRED,
@@ -115,6 +115,7 @@ class Hearing:
         )
         is_stored = outcome is Outcome.SUCCESS
         told: dict[str, int | str] = {
+            **({"peer": peer} if peer else {}),
             "address": address,
             "project": project,
             "stored" if is_stored else "refused": count,

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from node.jobs import JobId
     from node.settings import Settings
 
+_MOST_JOBS = 500
+"""Of one entry: it stays a line that can be read, and a message that a repository takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -128,7 +131,8 @@ def decided(settings: Settings, person: Person, what: Decision, jobs: Sequence[J
     """
     is_end = what is Decision.DISCARDED
     deed, action = (Deed.DISCARDED, Action.DELETE) if is_end else (Deed.DECIDED, Action.UPDATE)
-    _access(settings, person, deed, action, what, jobs)
+    for start in range(0, len(jobs), _MOST_JOBS):
+        _access(settings, person, deed, action, what, jobs[start : start + _MOST_JOBS])
 
 
 def users_changed(settings: Settings, person: Person, account: str) -> None:

@@ -38,6 +38,7 @@ from node.commitment.originals import Originals, committing_projects
 from node.commitment.reports import Reports
 from node.commitment.settings import CommitmentMode
 from node.commitment.tables import CommitmentTables
+#PEERS
 from node.commitment.transactions import Transaction, TransactionId, Transactions, report_on
 from node.dimse import CommandField, Tag, n_action_rsp, n_event_report_rq, n_event_report_rsp, uid, us
 from node.errors import NodeError
@@ -124,6 +125,11 @@ class Visitor:
     project: Project | None
     destinations: tuple[str, ...]
     peer: Peer | None = None
+
+    @property
+    def listed_ae(self) -> str:
+        """The AE title by which it calls, if that stands in the configuration; what anybody may say is repeated nowhere."""
+        return "" if self.peer is None or self.peer.ae_title == ANY_AE else self.peer.ae_title.strip()
 
     @property
     def asks(self) -> bool:

@@ -81,7 +81,7 @@ class FolderOutlet:
         except OSError as error:
             if error.errno in _FULL:
                 return Status.OUT_OF_RESOURCES
-            raise Unreachable(f"{root}: {error.strerror or type(error).__name__}") from None
+            raise _away(root, error) from None
         self._works = True
         return status
 
@@ -93,7 +93,7 @@ class FolderOutlet:
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE))
             part.unlink()
         except OSError as error:
-            raise Unreachable(f"{root}: {error.strerror or type(error).__name__}") from None
+            raise _away(root, error) from None
         return 0
 
     def release_if_idle(self) -> None:
@@ -108,7 +108,11 @@ class FolderOutlet:
 
     def _root(self) -> Path:
         root = self.destination.path
-        if not root.is_dir():
+        try:
+            is_there = root.is_dir()
+        except OSError as error:  # of a network file system whose server is away
+            raise _away(root, error) from None
+        if not is_there:
             raise Unreachable(f"{root}: there is no such folder, or it is not mounted")
         return root
 
@@ -150,6 +154,10 @@ class FolderOutlet:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _away(root: Path, error: OSError) -> Unreachable:
+    return Unreachable(f"{root}: {error.strerror or type(error).__name__}")
 
 
 def sweep(folder: Path) -> int:

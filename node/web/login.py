@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import threading
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 _LOGIN_COOKIE = "deid_login"
 _LOGIN_BYTES = 8192
 _WRONG = "The name or the password is wrong."
+# A check takes 64 MiB, and who tries many passwords at the same time has to wait as one who tries them in turn.
+_one_at_a_time = threading.Lock()
 
 
 async def form(request: Request) -> Response:
@@ -68,13 +71,16 @@ async def log_in(request: Request) -> Response:
 def _checked(console: Console, request: Request, name: str, password: str) -> Response:
     address = caller_address(request)
     user = console.users.find(name)
-    wait_s = console.limits.wait_s(name, address)
+    with _one_at_a_time:
+        wait_s = console.limits.wait_s(name, address)
+        is_right = wait_s <= 0 and is_password(user, password)
+        if wait_s <= 0 and not is_right:
+            console.limits.failed(name, address)
     if wait_s > 0:
         refusal = _page(console, 429, f"Too many failures. Try again in {ceil(wait_s)} s.")
         refusal.headers["Retry-After"] = str(ceil(wait_s))
         return refusal
-    if not is_password(user, password) or user is None:
-        console.limits.failed(name, address)
+    if not is_right or user is None:
         people.sign_in_failed(console.settings, address, name=user.name if user else "")
         return _page(console, 401, _WRONG)
     console.limits.succeeded(name)

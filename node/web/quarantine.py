@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from node.web.visits import Visit
 
 _ROWS = 50
-_AUDITED_AT_ONCE = 500  # an entry of the audit log stays a line that can be read
 _SIZED_AT_ONCE = 100
 _MOST_MASKED = 1000
 
@@ -159,8 +159,7 @@ def _decide(visit: Visit, jobs: Sequence[JobId], reason: str, project: str, back
     chosen = _Chosen(tuple(jobs[:MOST_JOBS]), reason, project, act, boxes, _at_s(visit), scope, back)
     if (len(jobs) > 1 or act is Act.DISCARD) and visit.form.get("sure") != "yes":
         return visit.page("review_confirm.html", chosen=chosen, done=_DONE[act], written=written_boxes(boxes))
-    for start in range(0, len(chosen.jobs), _AUDITED_AT_ONCE):
-        visit.decides(_AUDITED[act], *chosen.jobs[start : start + _AUDITED_AT_ONCE])
+    visit.decides(_AUDITED[act], *chosen.jobs)
     decision = Decision(act, chosen.jobs, boxes, visit.user.name, chosen.at_s)
     _decisions(visit).put(decision)
     visit.console.remembered.forget("decisions")
@@ -180,9 +179,12 @@ def _act(visit: Visit) -> Act:
 def _at_s(visit: Visit) -> float:
     """Say when the page was made that was decided on: what was refused after that is not meant."""
     try:
-        return min(float(visit.form.get("at", "")), time.time())
+        at_s = float(visit.form.get("at", ""))
     except ValueError:
-        raise Denied(400, "The page is of another version; reload it.") from None
+        at_s = math.nan
+    if not math.isfinite(at_s):
+        raise Denied(400, "The page is of another version; reload it.")
+    return min(at_s, time.time())
 
 
 def _of_group(visit: Visit, reason: str, project: str) -> list[JobId]:

@@ -21,7 +21,7 @@ import argon2
 
 from node.errors import Misconfigured
 from node.modes import mode_in
-from node.part import sync_folder
+from node.part import sync_folder, write_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,6 @@ _MOST_CHARACTERS = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _NO_PASSWORD = "*"  # noqa: S105  what stands in place of a hash
 _HEADER = "# Users of the console: name, role, argon2 hash of the password (*: none). See deid-node users.\n"
-_AT_ONCE = threading.BoundedSemaphore(2)  # a check takes 64 MiB: logins must not be a way to take all memory
 
 
 class UserRole(StrEnum):
@@ -97,11 +96,10 @@ def is_password(user: User | None, password: str) -> bool:
     known = user.password_hash if user is not None and there else _nobodys_hash()
     if len(password) > _MOST_CHARACTERS:
         return False
-    with _AT_ONCE:
-        try:
-            return _hasher().verify(known, password) and there
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            return False
+    try:
+        return _hasher().verify(known, password) and there
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
 
 
 class Users:
@@ -200,7 +198,7 @@ def _write(path: Path, users: Mapping[str, User]) -> None:
     mode = mode_in(path.parent) if old is None else stat.S_IMODE(old.st_mode)
     fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        os.write(fd, "".join([_HEADER, *lines]).encode("ascii"))
+        write_all(fd, "".join([_HEADER, *lines]).encode("ascii"))
         if old is not None and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
             os.fchown(fd, old.st_uid, old.st_gid)
         os.fchmod(fd, mode)
