@@ -3,7 +3,8 @@
 A small picture is looked at enlarged. Any other is looked at in its own size first; only where that finds something of
 the form of a line, one of usual size is looked at again, enlarged, which finds more, and without the grain that ranks
 make of noise; so is a small one that has such grain. It is looked at turned as well if there is a line that runs up or
-down. What hasn't that form (giants around anatomy, specks, squares), or only faintly, counts if it can be read: two
+down. A coloured one is also looked at as its strokes alone: letters drown in colours that their own brightness is like.
+What hasn't that form (giants around anatomy, specks, squares), or only faintly, counts if it can be read: two
 characters, or a single one for certain; in a giant, several for certain, and in a very large one a word. What has the
 form, faintly, and can't be read counts if a closer look finds it clearly: it may be a script that nothing here reads. A
 picture that is too large is made smaller, and looked at in parts as it is where strokes remain that no line explains.
@@ -35,7 +36,7 @@ from deid.pixels import quads as q
 from deid.pixels.blobs import lines_in
 from deid.pixels.quads import Quad, Scored
 from deid.pixels.render import Picture, calmed, resized
-from deid.pixels.tiles import spots, tiles
+from deid.pixels.tiles import is_coloured, spots, stroked, tiles
 
 DETECTION, RECOGNITION = "ocr_detection", "ocr_recognition"
 """Tables of the manifest."""
@@ -186,6 +187,8 @@ class Reader:
         longest = max(rows, columns)
         scale = _SMALL_ENLARGED if longest <= _SMALL_SIDE_PX else min(_LARGEST_SIDE_PX / longest, 1.0)
         found = self._kept(picture, self._detect(picture, scale))
+        if longest <= _USUAL_SIDE_PX and is_coloured(picture):
+            found = self._more(picture, found, self._detect(stroked(picture), scale))
         if found and longest <= _USUAL_SIDE_PX:
             calm = calmed(picture)
             if scale < _ENLARGED or calm is not picture:

@@ -1,4 +1,4 @@
-"""Parts of a picture that is too large to be looked at as a whole."""
+"""Thin strokes, and the parts of a picture that is too large to be looked at as a whole."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _STROKE_PX = 9  # strokes of small text are thinner
 _STROKE_CONTRAST = 56  # of 255
 _LEAST_STROKE_PIXELS = 24  # a letter or two
 _AROUND_PX = 6
+_SAMPLED_SIDE = 128
 
 
 def tiles(rows: int, columns: int) -> list[tuple[slice, slice]]:
@@ -64,9 +65,36 @@ def _cuts(side: int) -> list[slice]:
     return [slice(first, min(first + _PART_PX, side)) for first in firsts]
 
 
+def is_coloured(picture: Picture) -> bool:
+    """Tell whether its planes are colours; those of a grey image, three ways to see the same values, rise together."""
+    rows, columns = picture.shape[:2]
+    some = picture[:: max(rows // _SAMPLED_SIDE, 1), :: max(columns // _SAMPLED_SIDE, 1)].reshape(-1, 3)
+    return any(_falls(some[:, one], some[:, other]) for one, other in ((1, 0), (1, 2), (2, 0)))
+
+
+def _falls(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Tell whether somewhere the one plane rises and the other falls."""
+    order = np.argsort(one, kind="stable")
+    firsts = np.flatnonzero(np.diff(one[order].astype(np.int16), prepend=-1))
+    lowest = np.minimum.reduceat(other[order], firsts)
+    highest = np.maximum.accumulate(np.maximum.reduceat(other[order], firsts))
+    return bool((lowest[1:] < highest[:-1]).any())
+
+
+def stroked(picture: Picture) -> Picture:
+    """Return the thin strokes of a picture, of whatever colours, bright upon black."""
+    strengths = [_strengths(picture[..., plane]) for plane in range(picture.shape[2])]
+    return np.repeat(np.maximum.reduce(strengths)[..., None], 3, axis=2)
+
+
 def _strokes(plane: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray(_strengths(plane) >= _STROKE_CONTRAST)
+
+
+def _strengths(plane: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return how much brighter or darker than all around each pixel of a stroke is, 0 to 255."""
     plane = np.ascontiguousarray(plane)
     kernel = np.ones((_STROKE_PX, _STROKE_PX), np.uint8)
     bright = cv2.morphologyEx(plane, cv2.MORPH_TOPHAT, kernel)
     dark = cv2.morphologyEx(plane, cv2.MORPH_BLACKHAT, kernel)
-    return np.asarray(np.maximum(bright, dark) >= _STROKE_CONTRAST)
+    return np.asarray(np.maximum(bright, dark), np.uint8)

@@ -19,7 +19,7 @@ from deid.onnx import Session, read_entry, shipped_models
 from deid.pixels import ocr
 from deid.pixels.ocr import DETECTION, RECOGNITION, Line, Reader
 from deid.pixels.quads import cropped, is_likely, is_tall, not_covered, size, turned_back, united, widened
-from deid.pixels.tiles import spots, tiles
+from deid.pixels.tiles import is_coloured, spots, stroked, tiles
 
 Corners = Sequence[tuple[float, float]]
 
@@ -139,6 +139,7 @@ def test_a_small_picture_with_grain_in_its_ranks_is_looked_at_again_without_it(n
     networks.found = lambda _: [(WIDE * 2, 0.9)]
     grained = picture(300, 200)
     grained[..., 0] = np.random.default_rng(1).integers(0, 255, (300, 200))
+    grained[0, 0] = 255
     Reader().lines(grained)
     assert networks.looked_at == [(600, 400), (600, 400)]
 
@@ -459,3 +460,39 @@ def test_no_spots_where_lines_were_found_or_nothing_is_thin() -> None:
     (part,) = spots(made, [])
     assert part == (slice(0, 640), slice(0, 640))
     assert spots(made, [box(48, 98, 92, 112)]) == []
+
+
+# Colours
+
+
+def coloured(rows: int = 450, columns: int = 450) -> NDArray[np.uint8]:
+    made = np.zeros((rows, columns, 3), np.uint8)
+    made[:, :, 2] = 90
+    made[::24] = (120, 0, 0)
+    return made
+
+
+def test_a_coloured_picture_is_looked_at_as_its_strokes_as_well(networks: Networks) -> None:
+    Reader().lines(coloured())
+    assert networks.looked_at == [(450, 450), (450, 450)]
+
+
+def test_three_ways_to_see_a_grey_image_are_no_colours_whatever_the_window() -> None:
+    values = np.random.default_rng(3).integers(0, 4096, (60, 70))
+    full, shown = values >> 4, np.clip((values - 900) // 3, 0, 255)
+    ranks = np.searchsorted(np.sort(values.ravel()), values) * 255 // values.size
+    assert not is_coloured(np.stack((ranks, full, shown), axis=2).astype(np.uint8))
+    assert not is_coloured(np.repeat(full[..., None], 3, axis=2).astype(np.uint8))
+    assert is_coloured(np.stack((full, 255 - full, full), axis=2).astype(np.uint8))
+
+
+@pytest.mark.parametrize("plane", [0, 1, 2])
+@pytest.mark.parametrize("value", [90, 200])
+def test_strokes_of_whatever_colour_are_bright_and_what_is_wide_is_black(plane: int, value: int) -> None:
+    made = np.full((60, 60, 3), 140, np.uint8)
+    made[:, :30, :] = 20
+    made[20:23, 10:50, plane] = value
+    strokes = stroked(made)
+    assert strokes.shape == made.shape
+    assert (strokes[21, 35:45] == abs(value - 140)).all()
+    assert not strokes[40:].any()
