@@ -25,6 +25,7 @@ from node.commands.parsers import Parser as _Parser
 from node.commands.parsers import Subparsers as _Subparsers
 from node.commands.parsers import add_command as _add
 from node.commands.parsers import add_config as _add_config
+from node.commands.parsers import add_group as _add_group
 from node.commands.reporting import add_report
 from node.commands.resend import add_resend
 from node.commands.route import add_init
@@ -147,14 +148,9 @@ def _add_network(commands: _Subparsers) -> None:
 
 
 def _add_quarantine(commands: _Subparsers) -> None:
-    parser = commands.add_parser(
-        "quarantine",
-        help="see, release or discard what was refused",
-        description="See, release or discard what was refused. Nothing of a patient is printed.",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    kinds = _add_group(
+        commands, "quarantine", "see, release or discard what was refused", "Nothing of a patient is printed."
     )
-    kinds = parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=_Parser)
     listed = _add(kinds, "list", "quarantine:listed", "list the refused instances with their reasons")
     show = _add(kinds, "show", "quarantine:show", "show all that is known about one refused instance")
     release = _add(
@@ -270,14 +266,12 @@ def _add_patient(parser: _Parser) -> None:
 
 
 def _add_profile(commands: _Subparsers) -> None:
-    parser = commands.add_parser(
+    kinds = _add_group(
+        commands,
         "profile",
-        help="read what a profile does beside the standard's table, or import one",
-        description="Read what a profile does beside the standard's table (PS3.15 Table E.1-1), or import one.",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        "read what a profile does beside the standard's table, or import one",
+        "The table is PS3.15 Table E.1-1.",
     )
-    kinds = parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=_Parser)
     listed = _add(kinds, "list", "profile:listed", "list the shipped profiles with their options")
     show = _add(
         kinds,
@@ -335,14 +329,9 @@ def _add_lookup(commands: _Subparsers) -> None:
 
 
 def _add_users(commands: _Subparsers) -> None:
-    parser = commands.add_parser(
-        "users",
-        help="say who may use the web console",
-        description="Say who may use the web console. A running console takes a change at once.",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    kinds = _add_group(
+        commands, "users", "say who may use the web console", "A running console takes a change at once."
     )
-    kinds = parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=_Parser)
     add = _add(
         kinds,
         "add",

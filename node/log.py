@@ -60,14 +60,12 @@ class Event(StrEnum):
     SETTINGS_AWAITED = "settings-awaited"
     SETTINGS_NEED_RESTART = "settings-need-restart"
     LIBRARY_WARNING = "library-warning"
-    KEY_CREATED = "key-created"
     # supervisor
     CHILD_STARTED = "child-started"
     CHILD_READY = "child-ready"
     CHILD_ENDED = "child-ended"
     CHILD_KILLED = "child-killed"
     CHILD_RESTARTING = "child-restarting"
-    PARENT_LOST = "parent-lost"
     # receive
     LISTENING = "listening"
     CONNECTION_REFUSED = "connection-refused"
@@ -93,7 +91,6 @@ class Event(StrEnum):
     INSTANCE_CLEANED = "instance-cleaned"
     INSTANCE_QUARANTINED = "instance-quarantined"
     ATTEMPT_FAILED = "attempt-failed"
-    WORKER_STARTED = "worker-started"
     WORKER_DIED = "worker-died"
     WORKER_TIMED_OUT = "worker-timed-out"
     WORK_PAUSED = "work-paused"
@@ -138,9 +135,6 @@ class Event(StrEnum):
     COMMITMENT_ANSWERED = "commitment-answered"
     COMMITMENT_FAILED = "commitment-failed"
     COMMITMENT_GIVEN_UP = "commitment-given-up"
-    # quarantine
-    INSTANCE_RELEASED = "instance-released"
-    INSTANCE_DISCARDED = "instance-discarded"
     # the audit trail
     AUDIT_FAILED = "audit-failed"
     REPOSITORY_AWAY = "repository-away"

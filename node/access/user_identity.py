@@ -16,7 +16,7 @@ import struct
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from node.access.current import Current
 from node.dimse import ProtocolError
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 USERNAME, USERNAME_AND_PASSCODE = 1, 2
 """User Identity Types that are known here; Kerberos (3), SAML (4) and JSON web tokens (5) are not."""
-
-MAX_NAME_BYTES: Final = 64
 
 _ITEM_HEADER_BYTES = 4
 _TYPE_AND_RESPONSE = struct.Struct(">BB")

@@ -144,8 +144,9 @@ def _append(folder: Path, entries: Sequence[Entry], max_file_bytes: int) -> None
             _close_file(folder, path)
             os.close(fd)
             fd, is_new = _opened(path)
-        lines, torn = _lines(entries, *_last(folder)), _is_torn(fd)  # whoever wrote that died of it: it stays, as a line
-        write_all(fd, b"\n" * torn + b"".join(lines))
+        lines = _lines(entries, *_last(folder))
+        # whoever wrote a torn one died of it: it stays, as a line
+        write_all(fd, b"\n" * _is_torn(fd) + b"".join(lines))
         os.fsync(fd)
     finally:
         os.close(fd)

@@ -59,7 +59,6 @@ class Look(StrEnum):
 
     HEADER = "header"
     IMAGE = "image"
-    DIFFERENCE = "difference"
     DRY_RUN = "dry-run"
 
 
@@ -145,18 +144,6 @@ def users_changed(settings: Settings, person: Person, account: str) -> None:
     """
     objects = [Object(account, codes.USER, "User", ObjectType.PERSON, ObjectRole.SECURITY_USER)]
     _alert(settings, person, Deed.USERS_CHANGED, codes.USER_SECURITY_ATTRIBUTES_CHANGED, objects, {"account": account})
-
-
-def settings_changed(settings: Settings, person: Person, part: str) -> None:
-    """Note that a part of the configuration is about to change, by its name.
-
-    Raises
-    ------
-    Transient
-        If the log cannot be written.
-    """
-    objects = [Object(part, codes.SETTINGS, "Configuration", role=ObjectRole.SECURITY_RESOURCE)]
-    _alert(settings, person, Deed.SETTINGS_CHANGED, codes.SECURITY_CONFIGURATION, objects, {"part": part})
 
 
 def key_changed(settings: Settings, person: Person, what: str, identifier: str) -> None:

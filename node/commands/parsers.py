@@ -25,26 +25,24 @@ else:
 
 def add_command(commands: Subparsers, name: str, run: str, text: str, more: str = "") -> Parser:
     """Add one command: `text` is its line in the list, `more` what its own --help says beside it."""
-    parser = commands.add_parser(
+    parser = _added(commands, name, text, more)
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _added(commands: Subparsers, name: str, text: str, more: str) -> Parser:
+    return commands.add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.\n\n{more}".rstrip(),
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(command=run)
-    return parser
 
 
-def add_group(commands: Subparsers, name: str, text: str) -> Subparsers:
-    """Add a command that has commands of its own."""
-    parser = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_group(commands: Subparsers, name: str, text: str, more: str = "") -> Subparsers:
+    """Add a command that has commands of its own; `text` and `more` as of `add_command`."""
+    parser = _added(commands, name, text, more)
     return parser.add_subparsers(title="what to do", metavar="WHAT", required=True, parser_class=Parser)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import socket
 import stat
 import sys
 from datetime import UTC, datetime
@@ -29,7 +27,7 @@ from node.isolation import missing
 from node.key import load_key
 from node.negotiation import NothingAccepted
 from node.pool import WorkerPool
-from node.presence import look
+from node.ports import port_trouble
 from node.settings import Destination, ForwardSettings, load_settings, profile_path
 from node.web.check import console_checks
 
@@ -71,7 +69,7 @@ def _checks(settings: Settings) -> Iterator[tuple[str, str, Exit]]:
     yield "worker processes are isolated", _isolation_trouble(), Exit.FAILED
     yield f"spool {settings.spool.path}", _spool_trouble(settings), Exit.USAGE
     receive = settings.receive
-    yield f"port {receive.port} on {receive.address}", _port_trouble(settings), Exit.USAGE
+    yield f"port {receive.port} on {receive.address}", port_trouble(settings, receive.address, receive.port), Exit.USAGE
     for what, trouble in (*access_checks(settings, datetime.now(UTC)), *console_checks(settings)):
         yield what, trouble, Exit.USAGE
     for destination in settings.destinations.values():
@@ -171,19 +169,3 @@ def _isolation_trouble() -> str:
     with WorkerPool(1, time_limit_s=_PROBE_S) as pool:
         found = pool.submit(missing).result()
     return f"the kernel does not keep them from {', '.join(found)}" if found else ""
-
-
-def _port_trouble(settings: Settings) -> str:
-    """Say why the port cannot be listened on; a node of this spool that runs already may have it."""
-    if look(settings.spool.path).running:
-        return ""
-    receive = settings.receive
-    family = socket.AF_INET6 if ":" in receive.address else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((receive.address, receive.port))
-            probe.listen(1)
-        except OSError as error:
-            return "somebody else listens there" if error.errno == errno.EADDRINUSE else str(error.strerror)
-    return ""

@@ -38,13 +38,13 @@ from node.commitment.originals import Originals, committing_projects
 from node.commitment.reports import Reports
 from node.commitment.settings import CommitmentMode
 from node.commitment.tables import CommitmentTables
-#PEERS
 from node.commitment.transactions import Transaction, TransactionId, Transactions, report_on
 from node.dimse import CommandField, Tag, n_action_rsp, n_event_report_rq, n_event_report_rsp, uid, us
 from node.errors import NodeError
 from node.jobs import new_job_id
 from node.ledger import open_ledger
 from node.log import Event, Name, emit
+from node.peers import ANY_AE
 from node.spool import Spool
 from node.status import Status
 
@@ -128,7 +128,7 @@ class Visitor:
 
     @property
     def listed_ae(self) -> str:
-        """The AE title by which it calls, if that stands in the configuration; what anybody may say is repeated nowhere."""
+        """The AE title by which it calls, if the configuration has that; empty where any is let in."""
         return "" if self.peer is None or self.peer.ae_title == ANY_AE else self.peer.ae_title.strip()
 
     @property

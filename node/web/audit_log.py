@@ -19,9 +19,9 @@ _COLUMNS = frozenset({"number", "at", "what", "previous", "message", "user", "ui
 
 def shown(visit: Visit) -> Response:
     """Show a page of it."""
-    before = visit.query("before")
+    before = visit.number("before") or None
     people.log_read(visit.settings, visit.person)
-    found = chain.latest(visit.settings.spool.path, _ON_A_PAGE + 1, int(before) if before.isdecimal() else None)
+    found = chain.latest(visit.settings.spool.path, _ON_A_PAGE + 1, before)
     more = found[_ON_A_PAGE - 1].get("number") if len(found) > _ON_A_PAGE else None
     rows = [(each, _facts(each)) for each in found[:_ON_A_PAGE]]
     return visit.page("audit.html", rows=rows, more=more)

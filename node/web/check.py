@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import socket
 from typing import TYPE_CHECKING
 
 from node.errors import Misconfigured
-from node.presence import look
+from node.ports import port_trouble
 from node.web.users import read_users
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ def console_checks(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield what was tried and what is wrong with it (empty: nothing); nothing where there is no console."""
     web = settings.web
     if web.port:
-        yield f"console on {web.address} port {web.port}", _port_trouble(settings)
+        yield f"console on {web.address} port {web.port}", port_trouble(settings, web.address, web.port)
         yield f"users of the console {web.users_file}", _users_trouble(settings)
 
 
@@ -31,19 +29,4 @@ def _users_trouble(settings: Settings) -> str:
         return str(error)
     if not any(user.has_password or settings.web.proxy for user in users.values()):
         return "nobody can log in; add somebody: deid-node users add NAME --role admin"
-    return ""
-
-
-def _port_trouble(settings: Settings) -> str:
-    """Say why the port cannot be listened on; a node of this spool that runs already may have it."""
-    if look(settings.spool.path).running:
-        return ""
-    web = settings.web
-    with socket.socket(socket.AF_INET6 if ":" in web.address else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((web.address, web.port))
-            probe.listen(1)
-        except OSError as error:
-            return "somebody else listens there" if error.errno == errno.EADDRINUSE else str(error.strerror)
     return ""

@@ -7,7 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,8 +42,6 @@ class Console:
         of the sums, for the chart
     viewer
         what the review of the quarantine has read, drawn and tried out
-    started_s
-        seconds since 1970
     """
 
     settings: Settings
@@ -56,7 +54,6 @@ class Console:
     remembered: Remembered
     history: History
     viewer: Viewer
-    started_s: float = field(default_factory=time.time)
 
 
 def open_console(settings: Settings) -> Console:

@@ -45,7 +45,7 @@ _TAG = re.compile(r"\([0-9A-F]{4},[0-9A-F]{4}\)")
 
 def facts(visit: Visit) -> Response:
     """Answer with what there is to be seen in a frame."""
-    asked, frame = _looked(visit), _number(visit, "frame", 1) - 1
+    asked, frame = _looked(visit), visit.number("frame", 1) - 1
     with _said():
         found = visit.console.viewer.facts(asked, frame)
     return JSONResponse(None if found is None else asdict(found))
@@ -53,8 +53,8 @@ def facts(visit: Visit) -> Response:
 
 def frame(visit: Visit) -> Response:
     """Answer with a frame as PNG."""
-    asked, index = _looked(visit), _number(visit, "frame", 1) - 1
-    largest = min(max(_number(visit, "edge", 1024), _SMALLEST_PX), _LARGEST_PX)
+    asked, index = _looked(visit), visit.number("frame", 1) - 1
+    largest = min(max(visit.number("edge", 1024), _SMALLEST_PX), _LARGEST_PX)
     with _said():
         content = visit.console.viewer.png(asked, index, View(_window(visit), _part(visit), largest))
     return Response(content, media_type="image/png")
@@ -163,15 +163,6 @@ def _said() -> Iterator[None]:
         raise Denied(422, "That takes too long.") from None
     except (WorkerDied, WorkerRaised):
         raise Denied(422, "The process that read it died of it.") from None
-
-
-def _number(visit: Visit, name: str, default: int) -> int:
-    text = visit.query(name)
-    if not text:
-        return default
-    if not text.isdecimal() or len(text) > 9:
-        raise Denied(400, f"{name} is no number.")
-    return int(text)
 
 
 def _window(visit: Visit) -> tuple[float, float] | None:

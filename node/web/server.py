@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import ssl
 import threading
@@ -13,6 +12,7 @@ import uvicorn
 
 from node.errors import Misconfigured, Transient
 from node.log import Event, emit
+from node.ports import listening, said
 from node.web import profiles
 from node.web.app import make_app
 from node.web.console import open_console
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from node.settings import Settings
     from node.web.settings import WebSettings
 
-_BACKLOG = 128
 _POLL_S = 0.05
 _LAST_S = 5
 _MOST_AT_ONCE = 64
@@ -65,17 +64,10 @@ def run(settings: Settings, stop: threading.Event, ready: Callable[[], None]) ->
 
 
 def _listening(web: WebSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in web.address else socket.AF_INET
-    sock = socket.socket(family)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((web.address, web.port))
-        sock.listen(_BACKLOG)
+        return listening(web.address, web.port)
     except OSError as error:
-        sock.close()
-        why = "somebody else listens there" if error.errno == errno.EADDRINUSE else f"{error.strerror}"
-        raise Misconfigured(f"[web] port {web.port} on {web.address}: {why}") from None
-    return sock
+        raise Misconfigured(f"[web] port {web.port} on {web.address}: {said(error)}") from None
 
 
 def _config(web: WebSettings, app: object) -> uvicorn.Config:

@@ -80,11 +80,6 @@ class Sessions:
         with self._lock:
             self._sessions.pop(_hash(token), None)
 
-    def end_all_of(self, user_name: str) -> None:
-        """End all sessions of a user."""
-        with self._lock:
-            self._sessions = {key: each for key, each in self._sessions.items() if each.user_name != user_name}
-
     def _is_over(self, session: Session, now: float) -> bool:
         return now - session.used_s > self._idle_s or now - session.began_s > self._session_s
 

@@ -37,8 +37,7 @@ def listed(visit: Visit) -> Response:
     kind = visit.query("show")
     if kind not in index.FILTERS:
         raise Denied(404, "There is no such list.")
-    before = visit.query("before")
-    found = index.studies(visit.console.ledger, kind, _ON_A_PAGE + 1, int(before) if before.isdecimal() else None)
+    found = index.studies(visit.console.ledger, kind, _ON_A_PAGE + 1, visit.number("before") or None)
     more = found[_ON_A_PAGE - 1].key if len(found) > _ON_A_PAGE else None
     return visit.page("studies.html", found=found[:_ON_A_PAGE], kind=kind, more=more, searched=False)
 
@@ -54,7 +53,7 @@ def searched(visit: Visit) -> Response:
 
 def shown(visit: Visit) -> Response:
     """Show one study."""
-    key = visit.request.path_params["key"]
+    key = visit.param_number("key")
     study = index.study(visit.console.ledger, key)
     if study is None:
         raise Denied(404, "There is no such study (any more): what was delivered is forgotten after a time.")
@@ -102,5 +101,5 @@ def delivery_words(delivery: DeliveryStanding) -> str:
 ROUTES = (
     get("/studies", listed, UserRole.VIEWER),
     post("/studies", searched, UserRole.VIEWER),
-    get("/studies/{key:int}", shown, UserRole.VIEWER),
+    get("/studies/{key}", shown, UserRole.VIEWER),
 )

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from node.web.users import User
 
 FORM_BYTES = 1 << 20
+_MOST_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,26 @@ class Visit:
     def query(self, name: str, default: str = "") -> str:
         """Give a parameter after the ``?``; nothing of a patient may be in one."""
         return self.request.query_params.get(name, default)
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Give a parameter after the ``?`` that is a whole number.
+
+        Raises
+        ------
+        Denied
+            400, if it is none, or greater than any that there is
+        """
+        return self._number(text, name) if (text := self.query(name)) else default
+
+    def param_number(self, name: str) -> int:
+        """Give a part of the path that is a whole number; raises as `number` does."""
+        return self._number(self.param(name), name)
+
+    @staticmethod
+    def _number(text: str, name: str) -> int:
+        if not text.isdecimal() or len(text) > _MOST_DIGITS:
+            raise Denied(400, f"{name} is no number.")
+        return int(text)
 
     def job_id(self) -> JobId:
         """Give the job that the path names as ``{job}``.

@@ -39,6 +39,7 @@ def test_what_comes_and_goes_and_who_is_turned_away_is_in_the_audit_log(tmp_path
     assert set(said[0]["roles"]) >= {"receive", "work", "forward"}
     assert "stopped" in told
     assert (told["received"]["stored"], told["received"]["address"]) == (4, HOST)
+    assert "peer" not in told["received"]  # it is let in whatever it calls itself
     assert told["rejected"]["why"] == "association rejected: 7"
     assert sum(each["stored"] for each in said if each["what"] == "sent") == 4
     assert {tuple(each["studies"]) for each in said if each["what"] in {"sending", "sent"}} == {(study,)}

@@ -124,6 +124,13 @@ def test_long_lines_are_read_backwards_whole(tmp_path: Path) -> None:
     assert chain.latest(tmp_path, 5)[-1]["pseudonyms"] == [long]
 
 
+def test_a_line_follows_from_one_of_any_length(tmp_path: Path) -> None:
+    audit.append(tmp_path, Deed.DECIDED, {"jobs": ["0" * 32] * 40_000})
+    _append(tmp_path, 2)
+    assert audit.check(tmp_path).broken_at is None
+    assert _numbers(tmp_path) == [1, 2, 3]
+
+
 # -- where roles are users of their own
 
 

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from node import log
+from node.access.settings import Peer
 from node.audit import chain, codes, people, recorder
 from node.audit.chain import Entry
 from node.audit.heard import Hearing
 from node.audit.message import Action, Message, Object, Participant, Source
 from node.audit.people import Decision, Look, Person
 from node.audit.shipments import Shipments
+from node.commitment.scp import Visitor
 from node.jobs import new_job_id
 from node.log import Event, Name
 from node.settings import Settings, load_settings
@@ -57,7 +59,6 @@ PEOPLE: list[tuple[Callable[[Settings], None], str, str, str | None, str, str]] 
     (lambda s: people.decided(s, ANNA, Decision.MASKED, [JOB]), "decided", "110103", None, "U", "0"),
     (lambda s: people.decided(s, ANNA, Decision.DISCARDED, [JOB]), "discarded", "110103", None, "D", "0"),
     (lambda s: people.users_changed(s, ANNA, "otto"), "users-changed", "110113", "110137", "E", "0"),
-    (lambda s: people.settings_changed(s, ANNA, "peers"), "settings-changed", "110113", "110129", "E", "0"),
     (lambda s: people.key_changed(s, ANNA, "rotated", "K-1"), "key-changed", "110113", "110129", "E", "0"),
     (lambda s: people.looked_up(s, ANNA, 1, ["DN-X"], denied=False), "lookup", "110110", None, "R", "0"),
     (lambda s: people.looked_up(s, ANNA, 1, [], denied=True), "lookup-denied", "110113", "110132", "E", "8"),
@@ -148,6 +149,35 @@ def test_an_association_that_stored_is_a_transfer_and_what_was_refused_another_m
         assert xml.find("EventIdentification").attrib["EventOutcomeIndicator"] == outcome
         assert xml.find(".//SOPClass").attrib["NumberOfInstances"] == count
         assert xml.findtext(".//Anonymized") == "false"
+
+
+def test_a_decision_on_many_instances_is_entries_that_can_be_read(settings: Settings) -> None:
+    jobs = [new_job_id() for _ in range(1201)]
+    people.decided(settings, ANNA, Decision.RELEASED, jobs)
+    assert [len(entry["jobs"]) for entry in chain.entries(settings.spool.path)] == [500, 500, 201]
+    assert [job_id for entry in chain.entries(settings.spool.path) for job_id in entry["jobs"]] == jobs
+
+
+def test_a_transfer_is_of_the_ae_that_the_configuration_lists() -> None:
+    facts = {"stored": 1, "refused": 0, "address": "10.1.2.3", "project": "lung"}
+    (named,) = heard(Event.ASSOCIATION_RELEASED, peer="SCANNER", **facts)
+    (unnamed,) = heard(Event.ASSOCIATION_RELEASED, peer="", **facts)
+    assert named.facts["peer"] == "SCANNER"
+    assert "peer" not in unnamed.facts
+    senders = []
+    for each in (named, unnamed):
+        assert each.message is not None
+        senders.append(parsed(each.message.xml(datetime.now(UTC))).find(".//ActiveParticipant").attrib["UserID"])
+    assert senders == ["SCANNER", "10.1.2.3"]
+
+
+def test_only_an_ae_title_that_the_configuration_lists_is_named() -> None:
+    def visitor(peer: Peer | None) -> Visitor:
+        return Visitor("DOE^JANE", "NODE", "10.1.2.3", None, (), peer)
+
+    assert visitor(Peer("SCANNER ", "10.0.0.0/8")).listed_ae == "SCANNER"
+    assert visitor(Peer("*", "10.0.0.0/8")).listed_ae == ""
+    assert visitor(None).listed_ae == ""
 
 
 def test_an_association_that_stored_nothing_is_no_transfer() -> None:

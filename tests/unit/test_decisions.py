@@ -16,6 +16,7 @@ from deid.errors import Reason
 from deid.pixels.box import Box
 from deid.review import UNREVIEWED, DrawnBox, Review
 from node.decisions import DECISIONS, Act, Decision, Decisions, is_allowed
+from node.errors import Transient
 from node.jobs import JobId, NodeReason, new_job_id
 from node.ledger import Ledger, open_ledger
 from node.reviewing import Reviewing
@@ -62,6 +63,36 @@ def refused(spool: Spool, ledger: Ledger, reason: str = Reason.TEXT_LEFT) -> Job
 
 def pending(ledger: Ledger) -> list[JobId]:
     return [job.job_id for job in ledger.pending(1000)]
+
+
+@pytest.mark.parametrize("broken", [b'"at_s":1%b' % (b"0" * 400), b'"at_s":%b1%b' % (b"[" * 100_000, b"]" * 100_000)])
+def test_numbers_and_depths_that_no_decision_has_do_not_end_the_role(
+    reviewing: Reviewing, decisions: Decisions, broken: bytes
+) -> None:
+    text = b'{"act":"rerun","jobs":[],"boxes":[],"by":"anna",%b}' % broken
+    (decisions.folder / f"{new_job_id()}.json").write_bytes(text)
+    assert not reviewing.look()
+    assert decisions.names() == []
+
+
+def test_a_disk_that_can_not_delete_is_waited_for(
+    spool: Spool, ledger: Ledger, reviewing: Reviewing, decisions: Decisions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = refused(spool, ledger)
+    decisions.put(Decision(Act.DISCARD, (job_id,)))
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", read_only)
+        with pytest.raises(Transient):
+            reviewing.look()
+        with pytest.raises(Transient):
+            spool.remove([job_id])
+    reviewing.look()
+    assert spool.files(job_id) == Files()
+    assert decisions.names() == []
 
 
 # Kept

@@ -266,6 +266,16 @@ def test_a_folder_that_is_not_mounted_is_away_and_not_made(tmp_path: Path) -> No
     assert files(tmp_path / "nas") == []
 
 
+def test_a_folder_whose_server_does_not_answer_is_away(tmp_path: Path) -> None:
+    # ENAMETOOLONG stands for what stat says of a stale mount (ESTALE, ENOTCONN, EHOSTDOWN)
+    destination = FolderDestination("archive", tmp_path / ("x" * 300))
+    outlet = FolderOutlet(destination)
+    with pytest.raises(Unreachable):
+        outlet.send(outgoing())
+    with pytest.raises(Unreachable):
+        outlet.echo()
+
+
 @pytest.mark.parametrize(("number", "told"), [(errno.ENOSPC, 0xA700), (errno.EDQUOT, 0xA700), (errno.EIO, None)])
 def test_a_disk_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, told: int | None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deid.errors import Reason, Refused
 from deid.grams import Grams
-from deid.needles import Kind, Needle, Needles, make_needle
+from deid.needles import Kind, Needle, Needles, first_in, make_needle
 
 _LETTERS = st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=9)
 _UIDS = st.lists(st.integers(0, 10**12).map(str), min_size=3, max_size=6).map(".".join)
@@ -39,6 +39,17 @@ def test_a_word_across_the_border_of_two_blocks_is_there() -> None:
 )
 def test_a_uid_is_there_whatever_byte_of_a_header_is_beside_it(uid: str, before: bytes, after: bytes) -> None:
     assert uid.encode() in Grams(b"\0UI" + before + uid.encode() + after + b"\x08\0").uids
+
+
+@pytest.mark.parametrize("text", ["see 1.2.840.99.7...", "no.1.2.840.99.7", "..1.2.840.99.7..", "(1.2.840.99.7.)"])
+@pytest.mark.parametrize("others", [0, 1000])
+def test_a_uid_among_full_stops_is_found_however_many_others_are_looked_for(text: str, others: int) -> None:
+    needles = Needles()
+    needles.add(Kind.UID, "1.2.840.99.7")
+    for number in range(others):
+        needles.add(Kind.CODE, f"nobody{number}x")
+    assert [each.kind for each in needles.possible_in(text.encode())] == [Kind.UID]
+    assert first_in(needles.possible_in(text.encode()), text) is not None
 
 
 @given(st.dates(), st.sampled_from([b"", b"0", b"8"]), st.sampled_from([b"", b"0", b"123000.5", b"-"]))

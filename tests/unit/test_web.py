@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,12 @@ def test_who_fails_too_often_has_to_wait_even_with_the_right_password(tmp_path: 
         assert Visitor(host).log_in("vera").status == 303
 
 
+def test_who_tries_many_passwords_at_the_same_time_has_to_wait_as_well(tmp_path: Path) -> None:
+    with serving(settings_in(tmp_path)) as host, ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(lambda number: Visitor(host).log_in("nobody", f"wrong {number}").status, range(24)))
+    assert Counter(answers) == {401: 5, 429: 19}
+
+
 def test_a_form_without_the_sessions_token_does_nothing(visitor: Visitor, settings: Settings) -> None:
     visitor.log_in("ada")
     assert visitor.post("/destinations/archive/echo", csrf="").status == 403
@@ -182,6 +190,13 @@ def test_a_study_is_found_by_its_new_names_and_says_where_its_instances_are(visi
     assert "all destinations have it" in page
     assert f"/quarantine/{refused}" in page
     assert "0 found" in visitor.post("/studies", text="DOE^JANE").text
+
+
+@pytest.mark.parametrize("page", ["/studies?before=%s", "/studies/%s", "/audit?before=%s"])
+def test_a_number_that_nothing_has_is_no_mistake_of_the_program(visitor: Visitor, page: str) -> None:
+    visitor.log_in("ada")
+    assert visitor.get(page % ("9" * 30)).status in {400, 404}
+    assert visitor.get(page % ("9" * 5000)).status in {400, 404}
 
 
 def test_what_is_searched_for_stands_in_no_address(visitor: Visitor) -> None:

@@ -265,7 +265,16 @@ def test_mask_becomes_a_decision_that_is_written_down_first(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("act", "more"),
-    [("mask", {}), ("mask", {"boxes": "[]"}), ("approve", {}), ("publish", {}), ("mask", {"boxes": "[[1]]"})],
+    [
+        ("mask", {}),
+        ("mask", {"boxes": "[]"}),
+        ("approve", {}),
+        ("publish", {}),
+        ("mask", {"boxes": "[[1]]"}),
+        ("rerun", {"at": "nan"}),
+        ("rerun", {"at": "inf"}),
+        ("rerun", {"at": ""}),
+    ],
 )
 def test_what_makes_no_sense_is_not_decided(site: Site, act: str, more: dict[str, object]) -> None:
     assert decide(site, site.refused(NodeReason.UNDELIVERABLE), act, **more).status in {303, 400}

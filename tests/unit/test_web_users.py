@@ -14,6 +14,7 @@ import pytest
 
 from node.cli import main
 from node.errors import Misconfigured
+from node.key import create_key, load_ring, replace_ring, with_new_key
 from node.settings import load_settings
 from node.web.check import console_checks
 from node.web.limits import LoginLimits
@@ -224,3 +225,17 @@ def test_the_file_keeps_its_owner_and_mode(tmp_path: Path) -> None:
         users["ada"] = User("ada", UserRole.ADMIN)
     assert path.stat().st_mode & 0o777 == 0o640
     assert (path.stat().st_uid, path.stat().st_gid) == owner == (os.getuid(), owner[1])
+
+
+def test_a_disk_that_takes_pieces_only_leaves_no_piece_of_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data[:50])))
+    with changing(tmp_path / "users") as users:
+        users |= {name: User(name, UserRole.ADMIN, "x" * 97) for name in ("ada", "rita", "vera")}
+    assert list(read_users(tmp_path / "users")) == ["ada", "rita", "vera"]
+    create_key(tmp_path / "key")
+    ring = with_new_key(load_ring(tmp_path / "key"))
+    replace_ring(tmp_path / "key", ring)
+    assert load_ring(tmp_path / "key") == ring
