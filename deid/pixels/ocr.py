@@ -188,7 +188,7 @@ class Reader:
         scale = _SMALL_ENLARGED if longest <= _SMALL_SIDE_PX else min(_LARGEST_SIDE_PX / longest, 1.0)
         found = self._kept(picture, self._detect(picture, scale))
         if longest <= _USUAL_SIDE_PX and is_coloured(picture):
-            found = self._more(picture, found, self._detect(stroked(picture), scale))
+            found = _united(self._kept(picture, self._detect(stroked(picture), scale)), found, rows, columns)
         if found and longest <= _USUAL_SIDE_PX:
             calm = calmed(picture)
             if scale < _ENLARGED or calm is not picture:
@@ -204,12 +204,7 @@ class Reader:
 
     def _more(self, picture: Picture, found: list[_Found], scored: list[Scored]) -> list[_Found]:
         """Return what was found before and now; of what was found twice, what is found now."""
-        rows, columns = picture.shape[:2]
-        new = self._kept(picture, scored)
-        left = {
-            id(quad) for quad in q.not_covered([quad for quad, _ in found], [quad for quad, _ in new], rows, columns)
-        }
-        return new + [each for each in found if id(each[0]) in left]
+        return _united(found, self._kept(picture, scored), *picture.shape[:2])
 
     def _kept(self, picture: Picture, scored: list[Scored]) -> list[_Found]:
         """Return what is a line by its form, or by what it reads."""
@@ -329,6 +324,12 @@ def _is_giant_text(reading: _Reading, least_characters: int) -> bool:
     text, confidence, _ = reading
     least = _SHAPES_SURE if _WAVES.issuperset(text) else _SURE
     return len(text.strip()) >= least_characters and confidence >= least
+
+
+def _united(some: Sequence[_Found], others: Sequence[_Found], rows: int, columns: int) -> list[_Found]:
+    """Return the others, and those that they don't cover."""
+    left = {id(quad) for quad in q.not_covered([quad for quad, _ in some], [quad for quad, _ in others], rows, columns)}
+    return [*others, *(each for each in some if id(each[0]) in left)]
 
 
 def _is_lone_ring(one: _Found, found: Sequence[_Found]) -> bool:
