@@ -124,7 +124,7 @@ def _associations() -> Iterator[Row]:
         yield Row(name, AWAY, fault, Outcome.DELIVERED_LATER, 1)
     fault = Fault(associating=kinds.without_contexts)
     reason = NodeReason.SOP_CLASS_NOT_ACCEPTED
-    yield Row("no context accepted", NOTHING_ACCEPTED, fault, Outcome.QUARANTINED, 0, reason, times=1)
+    yield Row("no context accepted", NOTHING_ACCEPTED, fault, Outcome.QUARANTINED, 0, reason, times=9)
 
 
 def _tls(certificates: Certificates) -> Iterator[Row]:
