@@ -258,9 +258,9 @@ def _candidates(
             for item in value:
                 _candidates(item, element.tag, out)
             continue
-        forms_of = by_vr.get(element.vr) or by_tag.get(element.tag)
-        if forms_of is not None and isinstance(value, (bytes, memoryview)) and len(value):
-            out.append((parent, data_set, element, forms_of))
+        of_vr, of_tag = by_vr.get(element.vr), by_tag.get(element.tag)
+        if (of_vr or of_tag) and isinstance(value, (bytes, memoryview)) and len(value):
+            out.extend((parent, data_set, element, forms_of) for forms_of in {of_vr, of_tag} if forms_of)
     return out
 
 

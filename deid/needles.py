@@ -17,6 +17,7 @@ from deid.readings import PLAUSIBLE_CODECS, undisguised
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
+_ASCII_ALONE = bytes(byte if byte < 0x80 else 0x20 for byte in range(0x100))
 _FIRST_UNSPACED_SCRIPT = "\u2e80"  # CJK and what follows is written without spaces between words
 LARGEST_SEARCHED_TWICE_BYTES = 1 << 18
 SHORTEST_IN_BYTES = 6
@@ -253,7 +254,21 @@ def near_in(needles: Sequence[Needle], data: bytes) -> list[Needle]:
 def first_in_bytes(needles: Sequence[Needle], value: bytes) -> Needle | None:
     """Return the first needle that lies in bytes that are no text, as it is or in disguise."""
     lowered = value.lower()
-    return _first_told_by(needles, lowered) or first_in_disguise(needles, value)
+    phrases = near_in([needle for needle in needles if needle.kind is Kind.PHRASE], lowered)
+    return (
+        _first_told_by(needles, lowered)
+        or first_in(phrases, lowered.decode("latin-1") if phrases else "")
+        or first_in_disguise(needles, value)
+    )
+
+
+def first_in_ascii(needles: Sequence[Needle], value: bytes) -> Needle | None:
+    """Return the first needle, too long to be there by chance, that lies in the ASCII of a text.
+
+    Broken bytes beside a word can be letters in the declared character set, and then make another word of it.
+    """
+    told = [needle for needle in needles if needle.is_told_by_bytes]
+    return first_in(told, value.translate(_ASCII_ALONE).decode("ascii")) if told and not value.isascii() else None
 
 
 def first_in_disguise(needles: Sequence[Needle], value: bytes) -> Needle | None:

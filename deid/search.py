@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from deid.elements.dummies import CODE_MEANING, is_public_code
 from deid.encoding.element import DataSet, Element
-from deid.needles import Kind, Needle, first_in, first_in_disguise, lies_in, near_in, words
+from deid.needles import Kind, Needle, first_in, first_in_ascii, first_in_disguise, lies_in, near_in, words
 from deid.readings import readings
 from deid.standard import is_defined_term
+from deid.vocabulary import is_vocabulary
 
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 NUMBER_VRS = frozenset({"DS", "IS"})
@@ -31,13 +32,15 @@ def finding_in(needles: Sequence[Needle], element: Element, owner: DataSet) -> N
     Notes
     -----
     A Defined Term of the standard in a CS element (HEAD, CHEST, MR …) and the meaning of a public code are not
-    findings for a part of a name: they would be there whoever the patient is. Two parts in such a meaning are.
+    findings for a part of a name: they would be there whoever the patient is. Two parts in such a meaning are, and one
+    that is no word of any vocabulary.
     """
     if not isinstance(element.value, bytes | memoryview):
         return None
     data = bytes(element.value)
     near = near_in(needles, data)
-    return (_in_text(near, element, owner) if near else None) or _in_disguise(needles, element.vr, data)
+    found = (_in_text(near, element, owner) or first_in_ascii(near, data)) if near else None
+    return found or _in_disguise(needles, element.vr, data)
 
 
 def _in_text(needles: Sequence[Needle], element: Element, owner: DataSet) -> Needle | None:
@@ -54,12 +57,14 @@ def _in_text(needles: Sequence[Needle], element: Element, owner: DataSet) -> Nee
 
 
 def _in_meaning(needles: Sequence[Needle], text: str) -> Needle | None:
-    """Find anything but one part of a name; where a second one stands, it's no longer by chance."""
+    """Find anything but one part of a name that is a word; where a second one stands, it's no longer by chance."""
     parts = [needle for needle in needles if needle.kind is Kind.NAME_PART]
     others = [needle for needle in needles if needle.kind is not Kind.NAME_PART]
     text_words = words(text)
     in_it = [needle for needle in parts if lies_in(needle, text, text_words)]
-    return first_in(others, text) or (in_it[0] if len({needle.words for needle in in_it}) > 1 else None)
+    found = {needle.words for needle in in_it}
+    is_by_chance = not found or (len(found) == 1 and all(map(is_vocabulary, found)))
+    return first_in(others, text) or (None if is_by_chance else in_it[0])
 
 
 def _in_disguise(needles: Sequence[Needle], vr: str, data: bytes) -> Needle | None:

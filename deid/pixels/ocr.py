@@ -222,7 +222,7 @@ class Reader:
                 continue
             reading = self._read(picture, quad)
             if is_certain:
-                is_text = not _reads_spot(reading)
+                is_text = not _reads_spot(reading) or self._is_word_closer(picture, quad)
             elif not score:
                 is_text = _is_readable(reading, _PART_READABLE)
             elif is_likely:
@@ -233,6 +233,10 @@ class Reader:
             if is_text:
                 kept.append((quad, reading))
         return kept
+
+    def _is_word_closer(self, picture: Picture, quad: Quad) -> bool:
+        """Tell whether what reads a single letter is too long for one, and clear when looked at closely."""
+        return q.aspect(quad) >= _PART_ASPECT and self._is_clear_closer(picture, quad)
 
     def _is_clear_closer(self, picture: Picture, quad: Quad) -> bool:
         """Tell whether a closer look clearly finds something of the form of a line where a quadrilateral is."""
@@ -299,7 +303,7 @@ def _may_be_spot(quad: Quad) -> bool:
 
 
 def _reads_spot(reading: _Reading) -> bool:
-    """Tell whether a single letter is read, as in coloured flow or tissue; scripts that nobody knows read blanks."""
+    """Tell whether a single letter is read, as in coloured flow or tissue; unknown scripts read so as well."""
     text, confidence, _ = reading
     return len(text) == 1 and (confidence < _SURE or text in _WAVES)
 

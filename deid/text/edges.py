@@ -13,7 +13,7 @@ from deid.text.months import month_names
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.ratios import is_ratio
 from deid.text.spans import Span, SpanKind
-from deid.text.vocabulary import is_common, is_country, is_function_word, is_measured, is_vocabulary
+from deid.vocabulary import is_common, is_country, is_function_word, is_measured, is_vocabulary
 
 OLDEST_AGE_THAT_STAYS, OLDEST_AGE = 89, 129
 

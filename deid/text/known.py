@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from deid.fold import folded, spellings
 from deid.needles import Kind, Needle, words
-from deid.text.fold import folded, spellings
 from deid.text.spans import Span, SpanKind
-from deid.text.vocabulary import is_vocabulary
+from deid.vocabulary import is_vocabulary
 
 SHORTEST_FUZZY = 5
 LONGEST_FUZZY = 24

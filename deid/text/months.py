@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from deid.text.fold import folded
+from deid.fold import folded
 
 SHORTEST_UNMISTAKABLE = 5
 _SHORT_AND_UNMISTAKABLE = frozenset({"july", "june", "juli", "juni", "juin", "juny", "août", "aout"})

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from deid.text.fold import folded
-from deid.text.vocabulary import is_common, is_eponym, is_form_word, is_surname_too
+from deid.fold import folded
+from deid.vocabulary import is_common, is_eponym, is_form_word, is_surname_too
 
 MOST_WORDS = 4
 MOST_WORDS_IN_CAPITALS = 2

@@ -12,8 +12,8 @@ from deid.text.edges import says_nothing, trimmed
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
 from deid.text.spans import Span, SpanKind
-from deid.text.vocabulary import is_common, is_eponym, is_vocabulary
 from deid.texts import LOWEST_THRESHOLD, THRESHOLDS, TextClass
+from deid.vocabulary import is_common, is_eponym, is_vocabulary
 
 NAME = "ner"
 SURE = 0.9

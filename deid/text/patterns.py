@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 
+from deid.fold import folded
 from deid.text.dates import find_dates
-from deid.text.fold import folded
 from deid.text.names import NAME_TRIGGERS, names_with_carets
 from deid.text.spans import Span, SpanKind
 

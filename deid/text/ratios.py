@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from deid.text.vocabulary import is_measured
+from deid.vocabulary import is_measured
 
 _LAST_MONTH, _LAST_DAY = 12, 31
 _YEAR_DIGITS = 4

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from deid.text.fold import folded
+from deid.fold import folded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from deid.text.fold import spellings
+from deid.fold import spellings
 from deid.text.lexicon import Known
-from deid.text.vocabulary import words_of
 from deid.text.wordpiece import normal_words
+from deid.vocabulary import words_of
 from models.ner.dataset import HERE, LEXICON, descriptions, is_held_out
 
 WORDS = HERE / "words"

@@ -168,7 +168,7 @@ def clean(broken: Mutant, project: str, *, by_file: bool = False) -> tuple[str, 
 def _judged(broken: Mutant, project: str, data: bytes, syntax: str) -> tuple[str, str]:
     try:
         left = left_in(data, syntax, devices_and_places_stay=project in _KEEP_DEVICES_AND_PLACES)
-        if left and is_known(left, broken.data, broken.syntax):
+        if left and is_known(left, (broken.data, broken.syntax), (data, syntax)):
             return "leak", left
         if left:
             return "cleaned, a word that nothing named", ""

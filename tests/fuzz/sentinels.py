@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from pydicom._uid_dict import UID_dictionary
 from pydicom.dataset import Dataset
@@ -17,6 +18,7 @@ from deid.encoding.reader import read_data_set
 from deid.encoding.vr import public_vr
 from deid.errors import DeidError
 from deid.identifiers import _CODES, _NUMBERED, _OF_DEVICE_OR_PLACE, _PHRASES
+from deid.needles import words
 from tests.fuzz.fields import BIG_ENDIAN, DEFLATED
 
 NAME = "QUORVANDEL^ZYBRITHANE"
@@ -24,8 +26,12 @@ CODE = "SNTQX7741093"
 DEVICE = "DVKRYL5530218"
 PHRASE = "Velmarbrucker Ostwinkelhaus"
 ROOT = "1.3.6.1.4.1.99999.7741."
-_DEVICES_AND_PLACES = tuple(word.lower().encode() for word in (DEVICE, *PHRASE.split()))
+_PLACES = tuple(word.lower().encode() for word in PHRASE.split())
+_DEVICES_AND_PLACES = (DEVICE.lower().encode(), *_PLACES)
 _OTHERS = tuple(word.lower().encode() for word in (*NAME.split("^"), CODE, ROOT))
+
+Encoded: TypeAlias = "tuple[bytes, str]"
+"""An encoded Data Set, and its transfer syntax."""
 
 _NAMING_VRS = frozenset(("PN", "UI"))
 _NAMING_TAGS = _CODES | _NUMBERED | _PHRASES
@@ -94,15 +100,29 @@ def _turned(data: bytes) -> bytes:
     return bytes(out)
 
 
-def is_known(word: str, data: bytes, syntax: str) -> bool:
+def is_known(word: str, source: Encoded, out: Encoded) -> bool:
     """Tell whether an instance that came in still says of a word that it is a name, an ID or a UID.
 
-    One that is left in nothing but texts that a profile keeps is a word like others.
+    One that is left in nothing but texts that a profile keeps is a word like others. So is one word of a place: places
+    are known as they are written, and half of one that a mutator has moved elsewhere isn't that place any more.
     """
     try:
-        return any(word in text for text in _naming(read_data_set(data, syntax)))
+        naming = [text for text in _naming(read_data_set(*source)) if word in text]
+        if word.encode() not in _PLACES:
+            return bool(naming)
+        places = {f" {words(part)} " for text in naming for part in text.split("\\")}
+        return any(place in f" {words(text)} " for text in _leaves(read_data_set(*out)) for place in places)
     except DeidError:
         return True
+
+
+def _leaves(data_set: DataSet) -> Iterator[str]:
+    for element in data_set.elements.values():
+        if isinstance(element.value, list):
+            for item in element.value:
+                yield from _leaves(item)
+        elif isinstance(element.value, bytes | memoryview):
+            yield bytes(element.value).decode("latin-1").lower()
 
 
 def _naming(data_set: DataSet) -> Iterator[str]:

@@ -18,7 +18,7 @@ from tests.fuzz.mutants import MUTATORS, mutant
 from tests.fuzz.pdus import script
 from tests.fuzz.record import Record
 from tests.fuzz.seeds import seeds
-from tests.fuzz.sentinels import CODE, NAME, is_known, left_in, plant
+from tests.fuzz.sentinels import CODE, NAME, PHRASE, is_known, left_in, plant
 
 NO_CORPUS = Path("/nonexistent")
 
@@ -76,12 +76,26 @@ def test_a_sentinel_is_found_in_whatever_encoding_it_comes_out(word: str) -> Non
 def test_a_word_is_known_if_a_name_or_an_id_says_so_and_not_if_only_a_text_does() -> None:
     ds = factories.cr(size=8)
     plant(ds)
-    assert is_known("quorvandel", factories.data_set_bytes(ds), EXPLICIT)
+    source = (factories.data_set_bytes(ds), EXPLICIT)
+    assert is_known("quorvandel", source, source)
     for element in ds.iterall():
         if element.VR == "PN":
             element.value = ""
-    assert b"QUORVANDEL" in factories.data_set_bytes(ds)
-    assert not is_known("quorvandel", factories.data_set_bytes(ds), EXPLICIT)
+    without = (factories.data_set_bytes(ds), EXPLICIT)
+    assert b"QUORVANDEL" in without[0]
+    assert not is_known("quorvandel", without, source)
+
+
+def test_a_place_is_known_where_it_is_as_it_was_written() -> None:
+    ds = factories.cr(size=8)
+    ds.InstitutionName, ds.StationName = PHRASE, "ROOM 1"
+    source = (factories.data_set_bytes(ds), EXPLICIT)
+    ds.InstitutionName = PHRASE[:16]
+    cut = (factories.data_set_bytes(ds), EXPLICIT)
+    word = PHRASE.split()[0].lower()
+    assert is_known(word, source, source)
+    assert is_known(word, cut, cut)
+    assert not is_known(word, source, cut)
 
 
 def test_the_next_run_goes_on_where_the_last_one_ended_and_adds_to_its_counts(tmp_path: Path) -> None:

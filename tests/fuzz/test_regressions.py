@@ -44,7 +44,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         cleaning.take([])
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", [*PROFILES, "tcia"])
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.dcm")), ids=lambda path: path.stem)
 def test_no_instance_that_once_leaked_or_failed_does(path: Path, profile: str) -> None:
     file = read_part10(path.read_bytes())

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deid.deface.geometry import Header, Place, headers
-from deid.deface.volume import Gathering, Problem, Stack, grid_of, reduced, sample, sample_all
+from deid.deface.sampling import sample, sample_all
+from deid.deface.volume import Gathering, Problem, Stack, grid_of, reduced
 from deid.encoding.element import DataSet, Element
 from deid.errors import Refused
 

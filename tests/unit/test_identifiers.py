@@ -127,3 +127,9 @@ def test_a_name_a_uid_or_a_date_is_one_whatever_vr_it_is_sent_with(vr: str) -> N
     data_set = DataSet({0x0008_0020: Element(0x0008_0020, vr, b"20190226")})
     assert harvest(data_set, lambda tag, vr, parent: False).dates == {"20190226"}
     assert not forms(vr, b"Doe^Jane", tag=0x0018_1030)
+
+
+@pytest.mark.parametrize("vr", ["UI", "DA", "DT"])
+def test_a_name_is_one_even_with_a_vr_that_says_another_thing(vr: str) -> None:
+    assert (Kind.NAME_PART, "doe") in forms(vr, b"Doe^Jane", tag=0x0070_0084)
+    assert (Kind.UID, "1.2.3.4.5") in forms("PN", b"1.2.3.4.5", tag=0x0020_000D)

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from deid.needles import Kind, Needles, first_in, make_date_needle, words
+from deid.needles import Kind, Needles, first_in, first_in_bytes, make_date_needle, words
 
 
 def lies(kind: Kind, identifier: str, text: str, codec: str = "utf-8") -> bool:
@@ -103,3 +103,12 @@ def test_a_name_is_found_in_encodings_that_nobody_declared() -> None:
 
     for codec in ("utf-8", "iso8859_5", "utf-16-le", "utf-16-be"):
         assert needles.possible_in("снимок Иванов".encode(codec))
+
+
+def test_a_place_is_found_in_bytes_that_are_no_text() -> None:
+    needles = Needles()
+    needles.add(Kind.PHRASE, "Ward East")
+
+    assert first_in_bytes(list(needles), b"\0\1Ward  EAST\0") is not None
+    assert first_in_bytes(list(needles), b"Ward Eastern") is None
+    assert first_in_bytes(list(needles), b"East Ward") is None

@@ -203,6 +203,18 @@ def test_what_cannot_be_read_counts_if_a_closer_look_finds_it_clearly(networks: 
     assert networks.looked_at[1] == (160, 328)  # what is around it within twice its height, twice as large
 
 
+@pytest.mark.parametrize(("long", "counts"), [(box(80, 80, 220, 140), True), (box(2, 2, 60, 20), False)])
+def test_what_reads_a_letter_but_is_longer_counts_if_a_closer_look_finds_it_clearly(
+    networks: Networks, long: NDArray[np.float32], *, counts: bool
+) -> None:
+    def found(shape: tuple[int, ...]) -> list[tuple[NDArray[np.float32], float]]:
+        return [(long, 0.9)] if shape == (260, 340) else scaled(SPOT, score=0.9)(shape)
+
+    networks.found, networks.read = found, lambda _: ("H", 0.5)  # Нина
+    assert bool(Reader().lines(picture())) == counts
+    assert (260, 340) in networks.looked_at  # what is around it within twice its height, twice as large
+
+
 def test_a_ring_beside_another_letter_counts(networks: Networks) -> None:
     networks.found = scaled(SQUARE, box(80, 200, 92, 210))
     networks.read = lambda _: ("0", 0.99)

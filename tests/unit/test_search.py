@@ -29,5 +29,18 @@ def test_two_parts_of_names_or_an_id_in_it_are_a_finding(meaning: bytes) -> None
     assert _found(meaning) is not None
 
 
+def test_a_part_of_a_name_that_is_no_word_of_a_vocabulary_is_a_finding_in_a_meaning() -> None:
+    assert _found(b"Thorax QUORVANDEL") is not None
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\xfdQUORVANDEL", b"t1_se QUORVANDEL\xff\xff\xff"])
+def test_broken_bytes_beside_a_name_make_no_other_word_of_it(text: bytes) -> None:
+    needle = make_needle(Kind.NAME_PART, "Quorvandel", ())
+    latin = DataSet(charset=("ISO_IR 100",))
+    assert needle is not None
+    assert finding_in([needle], Element(0x0018_1030, "LO", text), latin) is needle
+    assert finding_in([needle], Element(0x0018_1030, "LO", b"QUORVANDELLA"), latin) is None
+
+
 def test_in_the_meaning_of_a_code_of_ones_own_one_part_is_enough() -> None:
     assert _found(b"Head", b"99OST") is not None

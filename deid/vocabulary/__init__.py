@@ -11,7 +11,7 @@ import tomllib
 from functools import cache, lru_cache
 from importlib.resources import files
 
-from deid.text.fold import folded
+from deid.fold import folded
 
 _PART = re.compile(r"[^\W\d_]+")
 _CAMEL = re.compile(r"[A-ZÀ-Þ]?[a-zß-ÿ]+|[A-ZÀ-Þ]+(?![a-zß-ÿ])")

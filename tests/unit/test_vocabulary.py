@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deid.text.vocabulary import is_common, is_surname_too, is_vocabulary
+from deid.vocabulary import is_common, is_surname_too, is_vocabulary
 
 
 @pytest.mark.parametrize(
