@@ -259,8 +259,12 @@ def _candidates(
                 _candidates(item, element.tag, out)
             continue
         of_vr, of_tag = by_vr.get(element.vr), by_tag.get(element.tag)
-        if (of_vr or of_tag) and isinstance(value, (bytes, memoryview)) and len(value):
-            out.extend((parent, data_set, element, forms_of) for forms_of in {of_vr, of_tag} if forms_of)
+        if (of_vr is None and of_tag is None) or not isinstance(value, (bytes, memoryview)) or not len(value):
+            continue
+        if of_vr is not None:
+            out.append((parent, data_set, element, of_vr))
+        if of_tag is not None and of_tag is not of_vr:
+            out.append((parent, data_set, element, of_tag))
     return out
 
 
