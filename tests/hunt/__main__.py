@@ -27,7 +27,7 @@ def main() -> int:
         _print(level, found)
         total += Counter(planted=found.planted, places=len(found.searched), killed=found.killed)
         total["hits"] += sum(found.hits.values())
-    print(" ".join(f"{name}={number}" for name, number in total.items()), f"hits={total['hits']}")
+    print(" ".join(f"{name}={number}" for name, number in total.items()))
     return 1 if total["hits"] else 0
 
 
