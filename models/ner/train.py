@@ -85,8 +85,6 @@ class Settings:
         Rounds after which they are read.
     save_every_s : float
         Seconds after which a checkpoint is written.
-    begin : str
-        The final checkpoint of an earlier training, whose weights are the first ones; empty for the encoder's.
     """
 
     folder: str = str(CHECKPOINTS)
@@ -105,7 +103,6 @@ class Settings:
     dev: int = 2000
     dev_every: int = 4
     save_every_s: float = 300.0
-    begin: str = ""
 
     @property
     def rounds(self) -> int:
@@ -402,8 +399,7 @@ def train(settings: Settings, checkpoint: Path | None) -> None:
     context = multiprocessing.get_context("spawn")
     Path(settings.folder).mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    begun = averaged(Path(settings.begin))[0].train() if settings.begin else None
-    network = begun or pretrained(Plan(layers=settings.layers), encoder())
+    network = pretrained(Plan(layers=settings.layers), encoder())
     state = shared(network, settings.processes, context.Barrier(settings.processes))
     position = Position()
     if checkpoint is not None:
