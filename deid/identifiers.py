@@ -146,6 +146,7 @@ _PHRASES = frozenset(
         0x4008_011A,  # Distribution Address
     }
 )
+_LONG_ASCII = re.compile(rb"[A-Za-z]{6,}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _TITLES = frozenset(
     {
@@ -315,7 +316,14 @@ def _needles_of_date(date: str) -> Iterator[Needle]:
 def _forms_of_names(value: bytes, vr: str, charset: tuple[str, ...]) -> tuple[Needle, ...]:
     names = (name for text in readings(value, vr, charset) for name in text.split("\\"))
     groups = (group.strip(" \0") for name in names for group in name.split("="))
-    return _needles((form for group in groups for form in _forms_of_name(group)), encodings(charset))
+    forms = [form for group in groups for form in _forms_of_name(group)]
+    return _needles([*forms, *_ascii_parts(value)], encodings(charset))
+
+
+def _ascii_parts(value: bytes) -> Iterator[tuple[Kind, str]]:
+    """Yield the long words of ASCII in a name that isn't: a broken byte beside one makes another word of it."""
+    parts = [part.decode("ascii") for part in _LONG_ASCII.findall(value)] if not value.isascii() else []
+    yield from ((Kind.NAME_PART, part) for part in parts if part.casefold() not in _TITLES | _EMPTY_WORDS)
 
 
 def _forms_of_name(group: str) -> Iterator[tuple[Kind, str]]:

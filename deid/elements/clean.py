@@ -32,6 +32,7 @@ from deid.elements.values import fitted, stand_in
 from deid.encoding.element import Buffer, DataSet, Element, Fragments
 from deid.encoding.limits import Limits
 from deid.encoding.tags import show
+from deid.encoding.vr import implied_vr
 from deid.errors import Reason, Refused
 from deid.needles import Needle, Needles, first_in_bytes
 from deid.report import Finding, Seen
@@ -230,12 +231,13 @@ class Cleaner:
     def _keep_if_public(self, element: Element) -> Element:
         """Keep the UID of a class or a syntax that is well known, the name of a layer that is a word of the standard.
 
-        Any other could tell of an instance or a person; what stands for it is the same wherever it is referred to.
+        Any other could tell of an instance or a person; what stands for it is the same wherever it is referred to,
+        whatever VR it was sent with.
         """
-        if element.vr not in _STAND_IN_BY_VR or isinstance(element.value, Fragments):
+        if not isinstance(element.value, bytes | memoryview):
             return element
-        before = bytes(element.value)  # type: ignore[arg-type]  # a leaf
-        after = _STAND_IN_BY_VR[element.vr](self.uid_key, before)
+        before = bytes(element.value)
+        after = _STAND_IN_BY_VR[implied_vr(element.tag)](self.uid_key, before)
         return element if after == before.strip(b" \0") else Element(element.tag, element.vr, after)
 
     def _remove(self, element: Element, rule: Rule, owner: DataSet, path: tuple[int, ...]) -> Element | None:

@@ -116,6 +116,12 @@ def is_known(word: str, source: Encoded, out: Encoded) -> bool:
         return True
 
 
+def _is_naming(tag: int, vr: str) -> bool:
+    """Tell whether an attribute names somebody; a text that is sent as UID is none, and names nobody."""
+    public = public_vr(tag)
+    return tag in _NAMING_TAGS or public in _NAMING_VRS or vr == "PN" or (vr == "UI" and public is None)
+
+
 def _leaves(data_set: DataSet) -> Iterator[str]:
     for element in data_set.elements.values():
         if isinstance(element.value, list):
@@ -130,5 +136,5 @@ def _naming(data_set: DataSet) -> Iterator[str]:
         if isinstance(element.value, list):
             for item in element.value:
                 yield from _naming(item)
-        elif element.vr in _NAMING_VRS or public_vr(element.tag) in _NAMING_VRS or element.tag in _NAMING_TAGS:
+        elif _is_naming(element.tag, element.vr):
             yield bytes(element.value).decode("latin-1").lower()  # type: ignore[arg-type]  # a leaf

@@ -133,3 +133,11 @@ def test_a_name_a_uid_or_a_date_is_one_whatever_vr_it_is_sent_with(vr: str) -> N
 def test_a_name_is_one_even_with_a_vr_that_says_another_thing(vr: str) -> None:
     assert (Kind.NAME_PART, "doe") in forms(vr, b"Doe^Jane", tag=0x0070_0084)
     assert (Kind.UID, "1.2.3.4.5") in forms("PN", b"1.2.3.4.5", tag=0x0020_000D)
+
+
+@pytest.mark.parametrize("name", [b"Quorvandel\xdeZybrithane", b"QUORVANDEL\xe9^Zybrithane"])
+@pytest.mark.parametrize("charset", [("ISO_IR 100",), ("GB18030",), ("ISO_IR 192",)])
+def test_a_broken_byte_in_a_name_leaves_its_long_words_to_look_for(name: bytes, charset: tuple[str, ...]) -> None:
+    parts = {(Kind.NAME_PART, "quorvandel"), (Kind.NAME_PART, "zybrithane")}
+    assert parts <= forms("PN", name, charset=charset)
+    assert (Kind.NAME_PART, "patient") not in forms("PN", b"Patient\xdeZybrithane", charset=charset)
