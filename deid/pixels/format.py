@@ -112,10 +112,13 @@ class Format:
         Raises
         ------
         Refused
-            PIXELS_NOT_CLEANABLE, for samples of 12, 24 or another number of bits that no array has
+            PIXELS_NOT_CLEANABLE, for samples of 12, 24 or another number of bits that no array has, and for a High Bit
+            beyond the allocated ones
         """
         if self.float_bits:
             return np.dtype(f"f{self.float_bits // 8}")
+        if self.high_bit >= self.bits_allocated:
+            raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"High Bit {self.high_bit} of {self.bits_allocated}")
         code = _DTYPES.get(self.bits_allocated)
         if code is None:
             raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"Bits Allocated {self.bits_allocated}")

@@ -27,7 +27,6 @@ import numpy as np
 
 from deid.encoding.element import DataSet, Element
 from deid.encoding.syntax import TransferSyntax
-from deid.errors import Reason, Refused
 from deid.pixels.attributes import ByteOrder, items, numbers, value_of, words
 from deid.pixels.box import AnyBox, Box
 from deid.pixels.format import BITS_OF_FLOAT_PIXELS, PIXEL_DATA, Format
@@ -152,14 +151,7 @@ def has_unused_bits(array: Samples, form: Format) -> bool:
         a decoded frame
     form
         what it is
-
-    Raises
-    ------
-    Refused
-        PIXELS_NOT_CLEANABLE, if the High Bit is beyond the allocated ones
     """
-    if form.high_bit >= form.bits_allocated:
-        raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"High Bit {form.high_bit} of {form.bits_allocated}")
     if form.float_bits or form.bits_allocated not in _CELL_BITS or form.bits_stored >= form.bits_allocated:
         return False
     cells = array.view(array.dtype.str.replace("i", "u"))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from deid.encoding.element import DataSet, Element
 from deid.encoding.syntax import TransferSyntax
-from deid.errors import Reason, Refused
 from deid.pixels.format import PIXEL_DATA, Format
 from deid.pixels.native import swap_bytes
 from deid.pixels.planes import has_unused_bits, mask_overlays, mask_planes, overlays, remove_unseen_pixels
@@ -145,13 +142,6 @@ def test_signs_that_arent_extended_are_no_cargo() -> None:
 
 def test_padding_value_is_no_cargo() -> None:
     assert not has_unused_bits(np.array([[63536, 1]], np.uint16), Kind(stored=12, padding=63536).form(1, 2, 1))
-
-
-def test_a_high_bit_beyond_the_allocated_ones_is_refused() -> None:
-    form = replace(Kind(stored=12).form(1, 2, 1), high_bit=16)
-    with pytest.raises(Refused) as refused:
-        has_unused_bits(np.array([[1, 2]], np.uint16), form)
-    assert refused.value.reason is Reason.PIXELS_NOT_CLEANABLE
 
 
 def with_icons() -> DataSet:
