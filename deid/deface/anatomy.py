@@ -15,10 +15,8 @@ UP, FRONT, LEFT = 0, 1, 2
 """The axes of all arrays here: cells are counted towards the vertex, the face, and the patient's left."""
 
 _NOSTRIL_MM = 6.0
+_AROUND_MM = np.array([24.0, 32.0, 16.0])
 _BELOW_MM, _ABOVE_MM, _BEHIND_MM, _BEFORE_MM, _BESIDE_MM = 205.0, 125.0, 130.0, 155.0, 118.0
-
-BRAIN_MM = (_BELOW_MM, _BEHIND_MM, _BESIDE_MM)
-"""How far from the first cell of a head's grid the middle of its brain is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Anatomy:
         return round(length_mm / self.grid.step_mm)
 
 
-def head_grid(centre: Vector, axes: Vector, step_mm: float) -> Grid:
+def head_grid(centre: Vector, axes: Vector, step_mm: float, body_mm: Vector | None = None) -> Grid:
     """Return a grid that holds a head.
 
     Parameters
@@ -83,25 +81,40 @@ def head_grid(centre: Vector, axes: Vector, step_mm: float) -> Grid:
         (3, 3), unit vectors up, to the front and to the left
     step_mm
         of the grid
+    body_mm
+        (2, 3), from where to where the body goes that it belongs to, along the axes from the centre; None if that isn't
+        known
     """
-    first = np.array(BRAIN_MM)
-    last = np.array([_ABOVE_MM, _BEFORE_MM, _BESIDE_MM])
+    first, last = np.array([_BELOW_MM, _BEHIND_MM, _BESIDE_MM]), np.array([_ABOVE_MM, _BEFORE_MM, _BESIDE_MM])
+    if body_mm is not None:
+        last = np.minimum(last, _AROUND_MM + body_mm[1])
+        first -= np.maximum((first + body_mm[0] - _AROUND_MM) // step_mm, 0) * step_mm  # the cells stay where they are
     counts = ((first + last) / step_mm).astype(int) + 1
     shape = (int(counts[0]), int(counts[1]), int(counts[2]))
     return Grid(centre - mixed(first, axes), axes * step_mm, shape)
 
 
-def air_around(tissue: Mask, seen: Mask, step_mm: float) -> Mask:
+def air_around(tissue: Mask, seen: Mask, step_mm: float, *, is_cut: bool = False) -> Mask:
     """Return the air around a head: where a ball goes from afar that is too large for nostrils and lips.
 
     What lies outside of the field of view is air if air is beside it.
+
+    Parameters
+    ----------
+    tissue, seen
+        as those of `Anatomy`
+    step_mm
+        of the grid
+    is_cut
+        whether the grid ends within the head, above and behind: air there may be that of the skull
     """
     reach = _NOSTRIL_MM / step_mm
     free = opened(~tissue, reach)
     border = np.zeros_like(tissue)
     for axis in range(3):
         ends = np.moveaxis(border, axis, 0)
-        ends[0] = ends[-1] = True
+        ends[-1] |= not (is_cut and axis == UP)
+        ends[0] |= not (is_cut and axis == FRONT)
     border |= dilate(~seen, 1)
     return joined_to(border & free, free)
 

@@ -84,11 +84,15 @@ def left_of(head: Anatomy, touched: Mask, palette: NDArray[np.float32], *, is_ct
     soft = head.values[part][tissue & seen & ~head.bone[part]]
     usual = float(np.median(soft)) if len(soft) else 0.0
     levels = _LEVELS_OF_CT if is_ct else tuple(usual * factor for factor in _FACTORS_OF_OTHERS)
-    found, reach = Left(int(before.sum()), 0, int((touched & head.protected).sum())), NEAR_MM / head.grid.step_mm
-    kept = before & ~changed
+    cells = np.flatnonzero(before)
+    found, reach = Left(len(cells), 0, int((touched & head.protected).sum())), NEAR_MM / head.grid.step_mm
+    if not len(cells):
+        return found
+    place = _places(cells, before.shape, head.cells(_PLACE_MM))
+    kept = ~changed.reshape(-1)[cells]
     for solid in _looks(values, seen, levels):
-        near = kept | (before & within(seen_surface(solid), reach * reach))
-        share = int(near.sum()), _worst_place(before, near, head.cells(_PLACE_MM))
+        near = kept | within(seen_surface(solid), reach * reach).reshape(-1)[cells]
+        share = int(near.sum()), _worst_place(place, near)
         found = Left(found.surface, max(found.near, share[0]), found.protected, max(found.worst, share[1]))
     return found
 
@@ -97,9 +101,14 @@ def _looks(values: NDArray[np.float32], seen: Mask, levels: tuple[float, ...]) -
     """Yield what is solid at each level, without and with smoothing."""
     smooth = values
     for axis in range(values.ndim):
-        padded = np.pad(smooth, [(1, 1) if each == axis else (0, 0) for each in range(values.ndim)], mode="edge")
-        lanes = np.moveaxis(padded, axis, 0)
-        smooth = np.moveaxis((lanes[:-2] + 2 * lanes[1:-1] + lanes[2:]) / np.float32(4), 0, axis)
+        summed = smooth + smooth
+        of, to = np.moveaxis(smooth, axis, 0), np.moveaxis(summed, axis, 0)
+        to[1:] += of[:-1]
+        to[:-1] += of[1:]
+        to[0] += of[0]
+        to[-1] += of[-1]
+        smooth = summed
+    smooth *= np.float32(1 / 4**values.ndim)
     for level in levels:
         yield (values >= level) & seen
         yield (smooth >= level) & seen
@@ -107,11 +116,12 @@ def _looks(values: NDArray[np.float32], seen: Mask, levels: tuple[float, ...]) -
 
 def seen_surface(solid: Mask) -> Mask:
     """Return the cells of a solid that are seen from the front or from a side."""
-    found = np.zeros_like(solid)
-    met = np.zeros((solid.shape[UP], solid.shape[LEFT]), np.bool_)
-    for index in range(solid.shape[FRONT] - 1, -1, -1):
-        found[:, index] |= solid[:, index] & ~met
-        met |= solid[:, index]
+    sections = np.ascontiguousarray(solid.swapaxes(UP, FRONT))
+    first, met = np.empty_like(sections), np.zeros_like(sections[0])
+    for section, seen in zip(sections[::-1], first[::-1], strict=True):
+        np.greater(section, met, out=seen)
+        met |= section
+    found = np.ascontiguousarray(first.swapaxes(UP, FRONT))
     rows, hits = solid.reshape(-1, solid.shape[LEFT]), found.reshape(-1, solid.shape[LEFT])
     some = np.flatnonzero(rows.any(axis=1))
     rows = rows[some]
@@ -120,15 +130,16 @@ def seen_surface(solid: Mask) -> Mask:
     return found
 
 
-def _worst_place(before: Mask, near: Mask, size: int) -> float:
+def _places(cells: NDArray[np.int64], shape: tuple[int, ...], size: int) -> NDArray[np.int64]:
+    """Return in which place, a cube of so many cells, each of some cells lies."""
+    where = [each // size for each in np.unravel_index(cells, shape)]
+    return np.asarray(np.ravel_multi_index(where, tuple(count // size + 1 for count in shape)), np.int64)
+
+
+def _worst_place(place: NDArray[np.int64], near: NDArray[np.bool_]) -> float:
     """Return the largest share of any place that has a surface worth the name."""
-    where = np.argwhere(before) // size
-    if not len(where):
-        return 0.0
-    counts = where.max(axis=0) + 1
-    place = np.ravel_multi_index(tuple(where.T), tuple(counts))
     all_cells = np.bincount(place)
-    left = np.bincount(place, weights=near[before])
+    left = np.bincount(place, weights=near)
     large = all_cells >= _FEWEST_OF_PLACE
     return float((left[large] / all_cells[large]).max()) if large.any() else 0.0
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.anatomy import BRAIN_MM, FRONT, LEFT, UP, Anatomy, air_around, front_of, lowest_before_neck
+from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy, air_around, front_of, lowest_before_neck
 from deid.deface.head import BONE_HU, GAP_MM, SKIN_HU
 from deid.deface.morphology import (
     Mask,
     bounds,
     centroid,
     closed,
-    components,
     dilate,
     joined_to,
     largest,
     nearest_component,
     of_size,
     opened,
+    parted_from,
     spread,
 )
 from deid.deface.vectors import Vector
@@ -54,7 +54,7 @@ _BROW_ABOVE_MIDDLE_MM = 10.0
 
 
 def anatomy_of(
-    values: NDArray[np.float32], grid: Grid, gap_mm: float = GAP_MM, shell: Shell | None = None
+    values: NDArray[np.float32], grid: Grid, centre: Vector, gap_mm: float = GAP_MM, shell: Shell | None = None
 ) -> Anatomy | None:
     """Return what is known of a head.
 
@@ -64,7 +64,9 @@ def anatomy_of(
         Hounsfield numbers on a grid around the head, as `deid.deface.anatomy.head_grid` makes it; NaN outside the
         field of view
     grid
-        where they lie
+        where they lie; without `shell` it may end within the head, above and behind
+    centre
+        of the brain, in mm
     gap_mm
         half of the widest hole in the skull that is looked over
     shell
@@ -80,15 +82,15 @@ def anatomy_of(
     bone = known > BONE_HU
     tissue = known > SKIN_HU
     free = ~closed(bone, _THIN_BONE_MM / grid.step_mm) & tissue
-    inside = _inside_skull(known, bone, free, grid, (gap_mm, None if shell is None else shell.inside))
+    inside = _inside_skull(known, bone, free, grid, (centre, gap_mm, None if shell is None else shell.inside))
     if not inside.any():
         return None
     step = grid.step_mm
     thick = opened(tissue, _THIN_MM / step)
     head = largest(thick) | joined_to(dilate(inside, 1), thick)
-    outside = air_around(head, seen, step)
+    outside = air_around(head, seen, step, is_cut=shell is None)
     inside |= _in_sections(inside, free, outside)
-    look = Look(grid, seen, outside, bone, inside)
+    look = Look.of(grid, seen, outside, bone, inside, grid.cell(centre) if shell is None else None)
     brow = look.brow() if shell is None else look.brow_of(shell)
     if brow is None:
         return None
@@ -96,7 +98,8 @@ def anatomy_of(
     if shell is None and look.is_bare(brow, ears):
         return None
     chin = look.chin(brow, ears) if shell is None else brow - round(_LONGEST_FACE_MM * look.scale() / step)
-    middle = tuple(int(each) for each in centroid(inside))
+    middle = look.middle.astype(int).tolist()
+    protected = dilate(inside, _MARGIN_MM / step) | (dilate(inside, 3 * _MARGIN_MM / step) & ~seen)
     return Anatomy(
         grid=grid,
         values=known,
@@ -104,7 +107,7 @@ def anatomy_of(
         tissue=tissue,
         outside=outside,
         bone=of_size(bone, _LEAST_BONE_MM3 / step**3),
-        protected=dilate(inside, _MARGIN_MM / step) | (dilate(inside, 3 * _MARGIN_MM / step) & ~seen),
+        protected=inside | (protected & ~dilate(outside & seen, 1)),  # next to air is skin, however thin a skull is
         brow=brow,
         chin=max(chin, 0),
         ears=ears,
@@ -130,7 +133,7 @@ class Shell:
 
 
 def _inside_skull(
-    known: NDArray[np.float32], bone: Mask, free: Mask, grid: Grid, by: tuple[float, Mask | None]
+    known: NDArray[np.float32], bone: Mask, free: Mask, grid: Grid, by: tuple[Vector, float, Mask | None]
 ) -> Mask:
     """Return all that is inside the skull: a room behind bone, and its corners.
 
@@ -141,15 +144,15 @@ def _inside_skull(
     free
         what isn't bone, thin gaps of it closed, nor air
     by
-        half of the widest hole that is looked over, and what is known to hold the skull
+        the middle of the brain, half of the widest hole that is looked over, and what is known to hold the skull
     """
-    gap_mm, within = by
+    centre, gap_mm, within = by
     cells = gap_mm / grid.step_mm
     soft = (known > _BRAIN_HU[0]) & (known < _BRAIN_HU[1])
     if within is not None:
         soft &= within
-    middle = tuple(mm / grid.step_mm for mm in BRAIN_MM)
-    core = nearest_component(soft & ~dilate(bone, cells), middle, _MUCH_OF_LARGEST)
+    middle = grid.cell(centre).tolist()
+    core = nearest_component(soft & ~dilate(bone, cells), tuple(middle), _MUCH_OF_LARGEST)
     if not core.any():
         return core
     if within is not None:
@@ -164,13 +167,8 @@ def _in_sections(inside: Mask, free: Mask, outside: Mask) -> Mask:
     Poles of the brain, where the field of view ends just above them.
     """
     levels = slice(*bounds(inside)[UP])
-    labels, sizes = components(free[levels], apart=True)
-    is_inner, is_outer = np.zeros(len(sizes), np.bool_), np.zeros(len(sizes), np.bool_)
-    is_inner[labels[inside[levels]]] = True
-    is_outer[labels[_next_to(outside[levels])]] = True
-    is_outer[0] = True
     found = np.zeros_like(inside)
-    found[levels] = (is_inner & ~is_outer)[labels]
+    found[levels] = parted_from(_next_to(outside[levels]), inside[levels], free[levels])
     return found
 
 
@@ -194,6 +192,8 @@ class Look:
         as those of `Anatomy`
     inside
         what is inside the skull
+    middle, box
+        of that: its mean place, and its first cells and those behind the last, along each axis
     """
 
     grid: Grid
@@ -201,18 +201,22 @@ class Look:
     outside: Mask
     bone: Mask
     inside: Mask
+    middle: Vector
+    box: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, grid: Grid, seen: Mask, outside: Mask, bone: Mask, inside: Mask, middle: Vector | None = None) -> Look:
+        """Look at a head; `middle` where a part of the inside isn't on the grid."""
+        return cls(grid, seen, outside, bone, inside, centroid(inside) if middle is None else middle, bounds(inside))
 
     def _cells(self, length_mm: float) -> int:
         return round(length_mm / self.grid.step_mm)
 
-    def _middle(self) -> Vector:
-        return centroid(self.inside)
-
     def brow(self) -> int | None:
         """Return the level above which the forehead stays; None if the field of view ends above the orbits."""
-        first, last = bounds(self.inside)[FRONT]
+        first, last = self.box[FRONT]
         pole = slice(max(last - self._cells(_POLE_MM[1]), first), max(last - self._cells(_POLE_MM[0]), first + 1))
-        side = round(self._middle()[LEFT])
+        side = round(self.middle[LEFT])
         beside = slice(max(side - self._cells(_POLE_BESIDE_MM), 0), side + self._cells(_POLE_BESIDE_MM))
         columns = self.inside[:, pole, beside]
         there = columns.any(axis=UP)
@@ -255,14 +259,15 @@ class Look:
 
     def scale(self) -> float:
         """Return how large the skull is, of an adult's."""
-        first, last = bounds(self.inside)[LEFT]
+        first, last = self.box[LEFT]
         return float(np.clip((last - first) * self.grid.step_mm / _USUAL_WIDTH_MM, 0.55, 1.15))
 
     def ears(self) -> int:
         """Return where the ears end."""
-        by_middle = self._middle()[FRONT] + self._cells(_BEFORE_EARS_MM)
-        pole = bounds(self.inside)[FRONT][1]
-        by_pole = pole - self._cells(_FROM_POLE_TO_EARS_MM * self.scale())
+        scale = self.scale()
+        by_middle = self.middle[FRONT] + self._cells(_BEFORE_EARS_MM * min(scale, 1.0))
+        pole = self.box[FRONT][1]
+        by_pole = pole - self._cells(_FROM_POLE_TO_EARS_MM * scale)
         return round(float(min(by_middle, by_pole)))
 
     def chin(self, brow: int, ears: int) -> int:
@@ -279,6 +284,6 @@ class Look:
         levels = np.flatnonzero(area >= _LEAST_JAW_MM2 * scale) + longest
         if not len(levels) or brow - levels[0] < self._cells(_LEAST_TO_CHIN_MM * scale):
             return longest
-        skin = front_of(self.outside, self.seen, round(self._middle()[LEFT]), self._cells(_PROFILE_BESIDE_MM))
+        skin = front_of(self.outside, self.seen, round(self.middle[LEFT]), self._cells(_PROFILE_BESIDE_MM))
         lowest = lowest_before_neck(skin, brow, longest, self._cells(_RECEDES_MM * scale))
         return max(min(int(levels[0]) - self._cells(_BELOW_CHIN_MM), lowest - self._cells(_BELOW_SKIN_MM)), 0)

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deid.deface.anatomy import FRONT, LEFT, UP, Anatomy
-from deid.deface.morphology import Mask, bounds, dilate, joined_to, squared_distance
+from deid.deface.morphology import Mask, bounds, dilate, joined_to, within_each
 from deid.deface.rules import FaceRules, Mode
 
-_VARIES_MM = 4.0
+_VARIES_MM, _DEPTHS = 4.0, 5
 _VARIES_OVER_MM = 20.0
 _BEYOND_KERNEL_MM = 2.0
 _ROUND_MM = 24.0
@@ -27,6 +27,7 @@ _BESIDE_MM = 10.0
 _ERODED_BONE_MM = 7.0
 _THINNEST_SKIN_MM = 3.0  # bone that is nearer than that has skin in its cell
 _EDGE_MM, _THINGS_MM = 4.0, 20.0
+_EARS_BELOW_BROW_MM, _NOD = 40.0, 0.18  # the tangent of 10 degrees
 _EAR_BEHIND_MM = 46.0
 _EAR_ABOVE_MM, _EAR_BELOW_MM = 20.0, 60.0
 _BEYOND_VIEW_CELLS = 3
@@ -34,10 +35,11 @@ _AROUND_CELLS = 3
 
 
 def zone_of(head: Anatomy) -> Mask:
-    """Return all cells between brow and chin and before the ears."""
-    zone = np.zeros(head.grid.shape, np.bool_)
-    zone[head.chin : head.brow, head.ears :, :] = True
-    return zone
+    """Return all cells between brow and chin and before the ears, and beside the jaw, as far back as a nod moves it."""
+    levels, front = np.ogrid[: head.grid.shape[UP], : head.grid.shape[FRONT]]
+    below_ears = np.maximum(head.brow - head.cells(_EARS_BELOW_BROW_MM * head.scale) - levels, 0)
+    rows = (levels >= head.chin) & (levels < head.brow) & (front >= head.ears - np.rint(below_ears * _NOD))
+    return np.repeat(rows[:, :, None], head.grid.shape[LEFT], axis=2)
 
 
 def touched_by(head: Anatomy, rules: FaceRules, seed: bytes) -> Mask:
@@ -70,12 +72,13 @@ def touched_by(head: Anatomy, rules: FaceRules, seed: bytes) -> Mask:
         near = replace(
             head, **{name: getattr(head, name)[part] for name in ("seen", "tissue", "outside", "bone", "protected")}
         )
-        limit = (depth_mm + _VARIES_MM * _smooth_noise(head, seed, part)) / head.grid.step_mm
-        touched[part] = _touched_near(near, zone[part], limit, rules.mode)
+        depths_mm = depth_mm + _VARIES_MM * np.linspace(0, 1, _DEPTHS)
+        steps = np.minimum(_smooth_noise(head, seed, part) * np.float32(_DEPTHS), _DEPTHS - 1).astype(np.uint8)
+        touched[part] = _touched_near(near, zone[part], (depths_mm / head.grid.step_mm, steps), rules.mode)
     return touched
 
 
-def _touched_near(head: Anatomy, zone: Mask, limit: NDArray[np.float32], mode: Mode) -> Mask:
+def _touched_near(head: Anatomy, zone: Mask, limit: tuple[NDArray[np.float64], NDArray[np.uint8]], mode: Mode) -> Mask:
     """Return which cells around a zone are touched.
 
     Parameters
@@ -85,15 +88,18 @@ def _touched_near(head: Anatomy, zone: Mask, limit: NDArray[np.float32], mode: M
     zone
         in which the face is
     limit
-        how deep below the skin, in cells
+        how deep below the skin, in cells, and which of these depths it is in each cell
     mode
         of the profile
     """
-    depth = squared_distance(head.outside & head.seen, int(limit.max()) + 1).astype(np.float32)
-    below = ~head.outside & (depth <= limit**2) & zone & ~head.protected
+    depths, steps = limit
     stays_mm = _ERODED_BONE_MM if mode is Mode.ERODE else _THINNEST_SKIN_MM
-    bone = head.bone & (depth > (stays_mm / head.grid.step_mm) ** 2)
-    below = joined_to(dilate(head.outside & head.seen, 1), below & ~bone)
+    skin, *deep = within_each(head.outside & head.seen, [(stays_mm / head.grid.step_mm) ** 2, *depths**2])
+    below = deep[0]
+    for step in range(1, len(deep)):
+        below |= deep[step] & (steps >= step)
+    below &= ~head.outside & zone & ~head.protected & (skin | ~head.bone)
+    below = joined_to(dilate(head.outside & head.seen, 1), below)
     before = head.outside & zone & ~head.protected
     if mode is Mode.ERODE:
         before &= dilate(~head.outside, head.cells(_EDGE_MM)) | (
@@ -109,7 +115,11 @@ def beyond_view(mask: Mask, seen: Mask) -> Mask:
 
     The outermost frames lie between the last cells that are seen and the first that aren't.
     """
-    mask, known = mask.copy(), seen.copy()
+    if not mask.any():
+        return mask
+    box = tuple(slice(max(first - _BEYOND_VIEW_CELLS, 0), last + _BEYOND_VIEW_CELLS) for first, last in bounds(mask))
+    found = mask.copy()
+    mask, known = found[box], seen[box].copy()
     for _ in range(_BEYOND_VIEW_CELLS):
         some, others = np.zeros_like(mask), np.zeros_like(mask)
         for axis in range(mask.ndim):
@@ -120,7 +130,7 @@ def beyond_view(mask: Mask, seen: Mask) -> Mask:
                 others[there] |= known[here] & ~mask[here]
         mask |= some & ~others & ~known
         known |= some | others
-    return mask
+    return found
 
 
 def _front(head: Anatomy, zone: Mask) -> Mask:

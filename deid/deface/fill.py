@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from deid.deface.anatomy import Anatomy
 from deid.deface.geometry import Place
-from deid.deface.morphology import Mask, dilate
+from deid.deface.morphology import Mask, bounds, dilate
 from deid.deface.rules import FaceRules, Mode
 
 ENTRIES: Final = 256
@@ -38,10 +38,12 @@ def palette_of(head: Anatomy, touched: Mask, rules: FaceRules, *, is_ct: bool) -
         whether they are Hounsfield numbers
     """
     mode = rules.mode
+    box = tuple(slice(max(first - 2, 0), last + 2) for first, last in bounds(touched)) if touched.any() else ()
+    values, seen, tissue, near = head.values[box], head.seen[box], head.tissue[box], touched[box]
     if mode is Mode.ERODE:
-        found = head.values[head.outside & head.seen & ~head.tissue & dilate(touched, 2)]
+        found = values[head.outside[box] & seen & ~tissue & dilate(near, 2)]
     else:
-        found = head.values[touched & ~head.outside & head.tissue & head.seen & ~dilate(head.bone, 1)]
+        found = values[near & ~head.outside[box] & tissue & seen & ~dilate(head.bone[box], 1)]
     if len(found) < _FEWEST:
         found = head.values[head.seen & (head.tissue if mode is Mode.DROWN else ~head.tissue)]
     return _spread(found, _AIR_SHARE) if mode is Mode.ERODE else quantiles(found, is_ct=is_ct)

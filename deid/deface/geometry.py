@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite, sqrt
 
 import numpy as np
 
 from deid.deface.hints import hints_at_a_head
-from deid.deface.vectors import Vector, cross, dot, length, unit
+from deid.deface.vectors import Vector, cross, length, unit
 from deid.encoding.element import DataSet
 from deid.errors import Reason, Refused
 
@@ -117,31 +118,37 @@ def _place(groups: Sequence[DataSet]) -> Place:
     spacing = _first(groups, _PIXEL_MEASURES, _SPACING, 2)
     if position is None or orientation is None or spacing is None:
         raise Refused(Reason.FACE_SERIES_UNFIT, "no-geometry")
-    along_row, along_column = orientation[:3], orientation[3:]
-    lengths = float(length(along_row)), float(length(along_column))
-    is_odd = min(lengths) < 1 - _SKEW or max(lengths) > 1 + _SKEW or abs(float(dot(along_row, along_column))) > _SKEW
-    is_far = np.abs(position).max() > _LARGEST_MM
-    if is_odd or is_far or spacing.min() < _SMALLEST_SPACING_MM or spacing.max() > _LARGEST_SPACING_MM:
+    row, column = orientation[:3], orientation[3:]
+    lengths = sqrt(_product(row, row)), sqrt(_product(column, column))
+    across = _product(row, column)
+    is_odd = min(lengths) < 1 - _SKEW or max(lengths) > 1 + _SKEW or abs(across) > _SKEW
+    is_far = max(map(abs, position)) > _LARGEST_MM
+    if is_odd or is_far or min(spacing) < _SMALLEST_SPACING_MM or max(spacing) > _LARGEST_SPACING_MM:
         raise Refused(Reason.FACE_SERIES_UNFIT, "impossible-geometry")
-    return Place(position, along_row / lengths[0] * spacing[1], along_column / lengths[1] * spacing[0])
+    along_row, along_column = np.array(row) / lengths[0] * spacing[1], np.array(column) / lengths[1] * spacing[0]
+    return Place(np.array(position), along_row, along_column)
+
+
+def _product(one: list[float], other: list[float]) -> float:
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
 
 
 def _rescale(groups: Sequence[DataSet]) -> tuple[float, float]:
     slope = _first(groups, _TRANSFORMATION, _SLOPE, 1)
     intercept = _first(groups, _TRANSFORMATION, _INTERCEPT, 1)
     return (
-        1.0 if slope is None or slope[0] == 0 else float(slope[0]),
-        0.0 if intercept is None else float(intercept[0]),
+        1.0 if slope is None or slope[0] == 0 else slope[0],
+        0.0 if intercept is None else intercept[0],
     )
 
 
-def _first(groups: Sequence[DataSet], sequence: int, tag: int, count: int) -> Vector | None:
+def _first(groups: Sequence[DataSet], sequence: int, tag: int, count: int) -> list[float] | None:
     """Return the numbers of the nearest Data Set that has them, in a functional group or by themselves."""
     for data_set in groups:
         for holder in (*_items(data_set, sequence)[:1], data_set):
             found = _numbers(holder, tag)
             if len(found) == count:
-                return np.array(found, np.float64)
+                return found
     return None
 
 
@@ -162,4 +169,4 @@ def _numbers(data_set: DataSet, tag: int) -> list[float]:
         found = [float(part) for part in _text(data_set, tag).split("\\") if part.strip()]
     except ValueError:
         return []
-    return found if np.isfinite(found).all() else []
+    return found if all(map(isfinite, found)) else []

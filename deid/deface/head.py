@@ -11,7 +11,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.deface.morphology import Mask, centroid, closed, components, dilate, largest, opened, squared_distance
+from deid.deface.morphology import (
+    Mask,
+    centroid,
+    closed,
+    components,
+    dilate,
+    joined_to,
+    largest,
+    opened,
+    squared_distance,
+)
 from deid.deface.vectors import Vector, cross, dot, length, unit
 from deid.deface.volume import Grid, Problem
 from deid.errors import Reason, Refused
@@ -43,6 +53,8 @@ _LEAST_IN_PLANE = 0.3
 _LEAST_OF_FACE_MM3 = 3000.0
 _PLACES = 9  # to which sines are the same on every machine
 _STEPS_OF_CELL = 1 << 10
+_SEEN = 1 << 32
+_FEW_OFFSETS_MM, _OFFSETS_MM = (-6.0, 0.0, 6.0), (-8.0, -4.0, 0.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,8 @@ class Skull:
         share of the directions in which there is bone, of those that the field of view lets see
     is_as_labelled
         whether the header's directions hold
+    body_mm
+        (2, 3): from where to where what it belongs to goes, up, to the front and to the left, from its centre
     """
 
     centre: Vector
@@ -70,6 +84,7 @@ class Skull:
     cavity_ml: float
     enclosed: float
     is_as_labelled: bool
+    body_mm: Vector
 
     @property
     def axes(self) -> Vector:
@@ -132,7 +147,12 @@ def find_skull(
     left = _left(view.bone, view.seen, grid, centre)
     front, up, is_as_labelled = _directions(view, cavity, centre, left)
     volume_ml = float(cavity.sum()) * grid.step_mm**3 / 1000
-    return Skull(centre, cross(-front, up), front, up, volume_ml, enclosed, is_as_labelled)
+    left = cross(-front, up)
+    body = joined_to(cavity, opened(view.known > SKIN_HU, 1)) | cavity
+    cells = np.argwhere(body[::2, ::2, ::2]) * 2
+    along = dot((grid.point(cells) - centre)[:, None], np.array([up, front, left]))
+    body_mm = np.array([along.min(axis=0), along.max(axis=0)])
+    return Skull(centre, left, front, up, volume_ml, enclosed, is_as_labelled, body_mm)
 
 
 def _cavity(view: _View, gap_mm: float, least_enclosed: float) -> tuple[Mask | None, float]:
@@ -223,11 +243,11 @@ def _left(bone: Mask, seen: Mask, grid: Grid, centre: Vector) -> Vector:
     """Return the direction across the plane in which the bones mirror best."""
     where = np.argwhere(bone)
     where = where[length(grid.point(where) - centre) < _FAR_AWAY_MM]
-    apart = np.sqrt(np.minimum(squared_distance(bone, 4), 16).astype(np.float32))
-    mirror = _Mirror.of(np.rint(apart * _STEPS_OF_CELL).astype(np.int32), seen, grid, centre)
+    apart = np.rint(np.sqrt(np.arange(17)) * _STEPS_OF_CELL).astype(np.int64)
+    mirror = _Mirror.of(apart.take(np.minimum(squared_distance(bone, 4), 16)), seen, grid, centre)
     few, many = (where[:: max(1, len(where) // count)] for count in (500, 1500))
     ways = directions(800)[:400]  # half of the sphere
-    costs = np.concatenate([mirror.costs(each, few, (-6.0, 0.0, 6.0)) for each in np.array_split(ways, 20)])
+    costs = np.concatenate([mirror.costs(each, few, _FEW_OFFSETS_MM) for each in np.array_split(ways, 20)])
     as_labelled = np.abs(ways[:, 0]) > _LIKE_HEADER
     best = int(np.where(as_labelled, costs, np.inf).argmin())
     if costs.min() < _CLEARLY_BETTER * costs[best]:
@@ -236,7 +256,7 @@ def _left(bone: Mask, seen: Mask, grid: Grid, centre: Vector) -> Vector:
     for width in (0.06, 0.03):
         first, second = _across(left)
         around = np.array([unit(left + width * (a * first + b * second)) for a in (-1, 0, 1) for b in (-1, 0, 1)])
-        left = around[int(mirror.costs(around, many, (-8.0, -4.0, 0.0, 4.0, 8.0)).argmin())]
+        left = around[int(mirror.costs(around, many, _OFFSETS_MM).argmin())]
     return np.asarray(left if left[0] >= 0 else -left, np.float64)
 
 
@@ -252,25 +272,32 @@ class _Mirror:
 
     Attributes
     ----------
-    apart
-        how far each cell is away from bone, 4 cells at most, in parts of a cell; 0 where nothing is seen, which is so
-        in the layer of cells that is around all others
-    seen
-        what is in the field of view, with the same layer
+    looks
+        how far each cell around the centre is away from bone, 4 cells at most, in parts of a cell, and `_SEEN` more
+        where it is in the field of view; 0 where it isn't, or is beyond the grid
+    first
+        which cell of the grid the first of them is
     grid
-        where the cells lie that aren't around the others
+        where cells lie
     centre
         what planes go through
     """
 
-    apart: NDArray[np.int32]
-    seen: Mask
+    looks: NDArray[np.int64]
+    first: NDArray[np.int64]
     grid: Grid
     centre: Vector
 
     @classmethod
-    def of(cls, apart: NDArray[np.int32], seen: Mask, grid: Grid, centre: Vector) -> _Mirror:
-        return cls(np.pad(apart * seen, 1), np.pad(seen, 1), grid, centre)
+    def of(cls, apart: NDArray[np.int64], seen: Mask, grid: Grid, centre: Vector) -> _Mirror:
+        reach = int((_FAR_AWAY_MM + 2 * _OFFSETS_MM[-1]) / grid.step_mm) + 2
+        first = np.rint(grid.cell(centre)).astype(np.int64) - reach
+        looks = np.zeros([2 * reach + 1] * 3, np.int64)
+        low, high = np.maximum(first, 0), np.minimum(first + len(looks), grid.shape)
+        here = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        there = tuple(slice(a, b) for a, b in zip(low - first, high - first, strict=True))
+        looks[there] = (apart[here] + _SEEN) * seen[here]
+        return cls(looks, first, grid, centre)
 
     def costs(self, ways: Vector, where: NDArray[np.int64], offsets: tuple[float, ...]) -> Vector:
         """Return how far from bone the mirror images of bones lie on average, at the best of some offsets.
@@ -280,20 +307,21 @@ class _Mirror:
         ways
             (n, 3), across the planes
         where
-            (m, 3), cells with bone
+            (m, 3), cells with bone, no farther than `_FAR_AWAY_MM` from the centre
         offsets
-            of the planes, in mm
+            of the planes, in mm, no more than the last of `_OFFSETS_MM`
         """
         along = dot(self.grid.point(where) - self.centre, ways[:, None])
-        steps = dot(ways[:, None], self.grid.axes) / self.grid.step_mm**2
+        steps = 2 * dot(ways[:, None], self.grid.axes) / self.grid.step_mm**2
         best = np.full(len(ways), np.inf)
+        mirrored = [where[:, axis] - self.first[axis] - along * steps[:, axis, None] for axis in range(3)]
+        count, looks = float(len(self.looks)), self.looks.reshape(-1)
         for offset in offsets:
-            index = np.zeros(along.shape, np.intp)
-            for axis, count in enumerate(self.grid.shape):
-                cells = np.rint(where[:, axis] - 2 * (along - offset) * steps[:, axis, None])
-                index = index * (count + 2) + np.clip(cells, -1, count).astype(np.intp) + 1
-            visible = self.seen.reshape(-1)[index].sum(axis=1)
-            sums = self.apart.reshape(-1)[index].sum(axis=1)
+            index = np.zeros(along.shape)
+            for axis in range(3):
+                index *= count
+                index += np.rint(mirrored[axis] + offset * steps[:, axis, None])
+            visible, sums = np.divmod(looks.take(index.astype(np.intp)).sum(axis=1), _SEEN)
             enough = visible >= max(_LEAST_MIRRORED * len(where), 1)
             best[enough] = np.minimum(best[enough], sums[enough] / visible[enough])
         return best

@@ -17,9 +17,10 @@ from deid.deface import ct
 from deid.deface.anatomy import UP, Anatomy, air_around, head_grid
 from deid.deface.head import LEAST_ENCLOSED, directions, find_skull
 from deid.deface.morphology import Mask, bounds, closed, dilate, extreme, largest, of_size, opened
+from deid.deface.sampling import sample_all, seen_part
 from deid.deface.slices import otsu
 from deid.deface.vectors import Vector, solved
-from deid.deface.volume import STEP_MM, Grid, Problem, Stack, grid_of, sample_all
+from deid.deface.volume import STEP_MM, Grid, Problem, Stack, grid_of
 from deid.errors import Reason, Refused
 
 _TISSUE_HU, _DARK_HU, _OUTSIDE_HU = 40.0, 1000.0, -1000.0
@@ -83,7 +84,7 @@ def _in_pt(found: Anatomy) -> Anatomy:
     brain = _bright_brain(found)
     if brain is None:
         return replace(pt, protected=found.protected & ~scalp & ~_below_brain(found))
-    look = ct.Look(found.grid, found.seen, found.outside, no_bone, brain)
+    look = ct.Look.of(found.grid, found.seen, found.outside, no_bone, brain)
     brow = look.brow() or found.brow
     longest = round((found.brow - found.chin) * look.scale() / found.scale)
     above = np.arange(found.grid.shape[UP])[:, None, None] >= brow
@@ -143,13 +144,13 @@ def _head_in(stacks: Sequence[Stack], least_enclosed: float) -> Anatomy | _Witho
     skull = find_skull(_halved(read), coarse, _GAP_MM, least_enclosed)
     if skull is None:
         return _Without.HEAD
-    grid = head_grid(skull.centre, skull.axes, STEP_MM)
+    grid = seen_part(head_grid(skull.centre, skull.axes, STEP_MM), stacks)
     values = sample_all(stacks, grid)
     read = as_ct(values, level, grid)
     shell = None if read is None else shell_of(read, grid, skull.centre)
     if read is None or shell is None:
         return _Without.HEAD
-    head = ct.anatomy_of(read, grid, _GAP_MM, shell)
+    head = ct.anatomy_of(read, grid, skull.centre, _GAP_MM, shell)
     if head is None:
         return _Without.FACE
     brain = closed(head.protected, _SULCI_MM / STEP_MM)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,10 @@ _MAGIC = b"deid-node face plan 1\n"
 _DIGEST_BYTES = 32
 _MOST_CELLS = 1 << 27
 _ALL_CORNERS = 0xFF
+_ENDS = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+_PART_BITS = 16
+_ALL_PARTS = np.int32((1 << _PART_BITS) - 1)
+_MOST_ALONG_AXIS = 1 << 12  # so that parts of cells, some way beyond the grid's ends too, are 32 bits
 
 
 class Kind(StrEnum):
@@ -142,7 +148,7 @@ class FacePlan:
         self._check(header, shape)
         if self.grid is None or self.touched_cells is None:
             return None
-        return cut_through(self.grid, self.touched_cells, header.place, shape)
+        return cut_through(self.grid, _corners(self), header.place, shape)
 
     @property
     def looks_at_values(self) -> bool:
@@ -217,7 +223,8 @@ def _read(said: dict[str, Any], bits: bytes) -> FacePlan:
         origin, axes, (up, front, left) = said["grid"]
         grid = Grid(np.array(origin), np.array(axes), (up, front, left))
         cells = up * front * left
-        if not 0 < cells <= _MOST_CELLS or len(bits) != (cells + 7) // 8:
+        is_usual = 0 < min(grid.shape) <= max(grid.shape) <= _MOST_ALONG_AXIS and cells <= _MOST_CELLS
+        if not is_usual or len(bits) != (cells + 7) // 8:
             raise ValueError("a plan with another number of cells")
         mask = np.unpackbits(np.frombuffer(bits, np.uint8), count=cells).astype(np.bool_).reshape(grid.shape)
     palette = said["palette"]
@@ -249,13 +256,15 @@ def corners_of(place: Place, shape: tuple[int, int]) -> Vector:
     return np.array([place.origin, place.origin + row, place.origin + column, place.origin + row + column])
 
 
-def cut_through(grid: Grid, mask: Mask, place: Place, shape: tuple[int, int]) -> Mask | None:
+def cut_through(grid: Grid, corners: NDArray[np.uint8], place: Place, shape: tuple[int, int]) -> Mask | None:
     """Return which pixels of a frame lie in a mask: more than half, linear between its cells.
 
     Parameters
     ----------
-    grid, mask
-        cells and where they lie; none is True at their borders
+    grid
+        where the cells of the mask lie
+    corners
+        `corners_in` the mask, none of which is True at its borders
     place, shape
         of the frame
 
@@ -264,8 +273,7 @@ def cut_through(grid: Grid, mask: Mask, place: Place, shape: tuple[int, int]) ->
     numpy.ndarray
         of `shape`; None if the frame passes the mask by
     """
-    ends = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)]) * (np.array(grid.shape) - 1)
-    apart = grid.point(ends) - place.origin
+    apart = grid.point(_ENDS * (np.array(grid.shape) - 1)) - place.origin
     across = dot(apart, place.normal)
     if across.min() > 0 or across.max() < 0:
         return None
@@ -275,39 +283,58 @@ def cut_through(grid: Grid, mask: Mask, place: Place, shape: tuple[int, int]) ->
     left, right = max(int(column_of.min()), 0), min(int(column_of.max()) + 2, shape[1])
     if top >= bottom or left >= right:
         return None
-    first = grid.cell(place.origin)
+    first = grid.cell(place.origin + top * place.along_column + left * place.along_row)
     down, along = (dot(grid.axes, way) / grid.step_mm**2 for way in (place.along_column, place.along_row))
-    rows, columns = np.arange(top, bottom)[:, None], np.arange(left, right)[None, :]
+    rows, columns = np.arange(bottom - top), np.arange(right - left)
     cells = [
-        (first[axis] + rows * down[axis]).astype(np.float32) + (columns * along[axis]).astype(np.float32)
-        for axis in range(3)
+        (_parts_of_cells(first[axis] + rows * down[axis]), _parts_of_cells(columns * along[axis])) for axis in range(3)
     ]
     found = np.zeros(shape, np.bool_)
-    found[top:bottom, left:right] = _more_than_half(mask, cells)
+    found[top:bottom, left:right] = _more_than_half(corners, cells)
     return found
 
 
-def _more_than_half(mask: Mask, cells: list[NDArray[np.float32]]) -> Mask:
-    """Return where, linear between cells, more than half is in a mask; most places lie among cells that are alike."""
-    inside = np.ones(cells[0].shape, np.bool_)
-    for at, count in zip(cells, mask.shape, strict=True):
-        inside &= at > 0
-        inside &= at < count - 1
-    low = [np.clip(at.astype(np.int32), 0, count - 2) for at, count in zip(cells, mask.shape, strict=True)]
-    first = [int(each.min()) for each in low]
-    corners = _corners(mask[tuple(slice(each, int(at.max()) + 2) for each, at in zip(first, low, strict=True))])
-    _, rows, columns = corners.shape
-    index = ((low[0] - first[0]) * np.int32(rows) + (low[1] - first[1])) * np.int32(columns) + (low[2] - first[2])
-    around = corners.reshape(-1)[index]
-    around[~inside] = 0
+def _parts_of_cells(where: Vector) -> NDArray[np.int32]:
+    return np.rint(where * (1 << _PART_BITS)).astype(np.int32)
+
+
+def _more_than_half(corners: NDArray[np.uint8], cells: Sequence[tuple[NDArray[np.int32], NDArray[np.int32]]]) -> Mask:
+    """Return where, linear between cells, more than half is in a mask; most places lie among cells that are alike.
+
+    Parameters
+    ----------
+    corners
+        of the mask, none of which is True at its borders
+    cells
+        for each axis where rows of places are, and what each column adds, in parts of cells, of which there are 2 to
+        the `_PART_BITS`
+    """
+    shape = len(cells[0][0]), len(cells[0][1])
+    inside = np.ones(shape, np.bool_)
+    index = np.zeros(shape, np.int32)
+    places = []
+    for (rows, columns), count in zip(cells, corners.shape, strict=True):
+        places.append(rows[:, None] + columns)
+        inside &= places[-1].view(np.uint32) < np.uint32(count << _PART_BITS)  # what is below 0 is large
+        index *= np.int32(count)
+        index += places[-1] >> np.int32(_PART_BITS)
+    index *= inside
+    around = corners.reshape(-1).take(index)
+    around *= inside
     found = np.asarray(around == _ALL_CORNERS)
-    mixed = np.nonzero((around > 0) & ~found)
-    part = [at[mixed] - base[mixed] for at, base in zip(cells, low, strict=True)]
-    found[mixed] = _share(around[mixed], part) > 0.5
+    mixed = np.flatnonzero((around - np.uint8(1)) < np.uint8(_ALL_CORNERS - 1))
+    if len(mixed):
+        parts = [(at.reshape(-1).take(mixed) & _ALL_PARTS) * np.float32(1 / (1 << _PART_BITS)) for at in places]
+        found.reshape(-1)[mixed] = _share(around.reshape(-1).take(mixed), parts) > 0.5
     return found
 
 
-def _corners(mask: Mask) -> NDArray[np.uint8]:
+@lru_cache(maxsize=1)  # the instances of a series come one after the other
+def _corners(plan: FacePlan) -> NDArray[np.uint8]:
+    return corners_in(plan.touched_cells) if plan.touched_cells is not None else np.zeros((0, 0, 0), np.uint8)
+
+
+def corners_in(mask: Mask) -> NDArray[np.uint8]:
     """Return which of eight neighbours are in a mask, a bit for each: with the next cell along each axis or without."""
     found = np.zeros([count - 1 for count in mask.shape], np.uint8)
     for corner in range(8):
@@ -320,10 +347,11 @@ def _corners(mask: Mask) -> NDArray[np.uint8]:
 
 
 def _share(around: NDArray[np.uint8], part: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-    share = np.zeros(len(around), np.float32)
-    for corner in range(8):
-        weight = np.ones(len(around), np.float32)
-        for far, near in zip((corner >> 2 & 1, corner >> 1 & 1, corner & 1), part, strict=True):
-            weight *= near if far else 1 - near
-        share += weight * (around >> np.uint8(corner) & np.uint8(1))
-    return share
+    """Return which share of places is in a mask, by which of the cells around them are and where they lie between."""
+    (up, front, left), bits = part, np.unpackbits(around[None], axis=0, bitorder="little").astype(np.float32)
+    for at in (up, front, left):
+        half = len(bits) // 2
+        bits[half:] -= bits[:half]
+        bits[half:] *= at
+        bits = bits[:half] + bits[half:]
+    return np.asarray(bits[0])

@@ -19,8 +19,9 @@ from deid.deface.jaw import has_jaw
 from deid.deface.morphology import Mask, bounds
 from deid.deface.plan import Box, FacePlan, Kind, reference_code
 from deid.deface.rules import FaceRules, Incomplete, Mode
+from deid.deface.sampling import sample_all, seen_part
 from deid.deface.vectors import Vector, length
-from deid.deface.volume import STEP_MM, Gathering, Grid, Problem, Stack, grid_of, sample_all
+from deid.deface.volume import STEP_MM, Gathering, Grid, Problem, Stack, grid_of
 from deid.errors import Reason, Refused
 
 _MOST_LEFT = {Mode.DROWN: 0.02, Mode.ERODE: 0.1}
@@ -29,6 +30,7 @@ _SMALLEST_FACE_MM2 = 1000.0
 _MOST_LOOKED_AT = 40
 _LEAST_TOLERANCE_MM = 2.0
 _SAME_PLACE_MM = 0.1
+_FROM_MM, _TO_MM = (-np.inf, -30.0, -np.inf), (18.0, np.inf, np.inf)  # of a head, up, to the front and to the left
 
 
 class Planner:
@@ -151,8 +153,9 @@ def _head_in_ct(stacks: Sequence[Stack]) -> Anatomy | None:
         if has_jaw(values, grid):
             raise Refused(Reason.FACE_SERIES_UNFIT, Problem.NO_SKULL)
         return None
-    grid = head_grid(skull.centre, skull.axes, STEP_MM)
-    return ct.anatomy_of(sample_all(stacks, grid), grid)
+    body_mm = np.array([np.maximum(skull.body_mm[0], _FROM_MM), np.minimum(skull.body_mm[1], _TO_MM)])
+    grid = seen_part(head_grid(skull.centre, skull.axes, STEP_MM, body_mm), stacks)
+    return ct.anatomy_of(sample_all(stacks, grid), grid, skull.centre)
 
 
 def _has_ring(stack: Stack) -> bool:

@@ -51,15 +51,16 @@ class Reduced:
     ----------
     place
         where these pixels lie
+    normal
+        of the place
     values
         (rows, columns), means of the pixels under them, in units of the modality
-    lowest, highest
-        of the frame's own values
     code
         a digest that tells it from all others
     """
 
     place: Place
+    normal: Vector
     values: NDArray[np.float32]
     code: bytes
 
@@ -78,6 +79,8 @@ def reduced(place: Place, values: NDArray[np.float32], code: bytes) -> Reduced:
     """
     down, across = (max(1, round(_REDUCED_MM / spacing)) for spacing in place.spacing_mm)
     down, across = min(down, values.shape[0]), min(across, values.shape[1])
+    if down == across == 1:
+        return Reduced(place, place.normal, np.ascontiguousarray(values, np.float32), code)
     rows, columns = values.shape[0] // down * down, values.shape[1] // across * across
     sums = values[:rows:down, :columns].astype(np.float32)
     for step in range(1, down):
@@ -87,7 +90,8 @@ def reduced(place: Place, values: NDArray[np.float32], code: bytes) -> Reduced:
         means += sums[:, step::across]
     means /= np.float32(down * across)
     origin = place.origin + place.along_row * (across - 1) / 2 + place.along_column * (down - 1) / 2
-    return Reduced(Place(origin, place.along_row * across, place.along_column * down), means, code)
+    small = Place(origin, place.along_row * across, place.along_column * down)
+    return Reduced(small, small.normal, means, code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,11 +223,13 @@ class Gathering:
             return
         self._references.add(header.frame_of_reference)
         place = header.place
-        key = (values.shape, *np.round(place.spacing_mm, 3).tolist(), header.kind if self.by_kind else "")
-        position = round(float(dot(place.origin, place.normal)) / _SAME_POSITION_MM)
+        normal = place.normal
+        spacing_mm = (round(each, 3) for each in place.spacing_mm)
+        position = round(float(dot(place.origin, normal)) / _SAME_POSITION_MM)
+        key = (values.shape, *spacing_mm, header.kind if self.by_kind else "")
         same = self._groups[key].setdefault(position, [])
         for index, other in enumerate(same):
-            if dot(other.place.normal, place.normal) > _SAME_DIRECTION:
+            if dot(other.normal, normal) > _SAME_DIRECTION:
                 if code < other.code:
                     same[index] = reduced(place, values, code)
                 return
@@ -268,7 +274,7 @@ def _parallel(frames: Sequence[Reduced]) -> list[list[Reduced]]:
     bundles: list[list[Reduced]] = []
     for frame in sorted(frames, key=lambda each: each.code):
         for bundle in bundles:
-            if dot(bundle[0].place.normal, frame.place.normal) > _SAME_DIRECTION:
+            if dot(bundle[0].normal, frame.normal) > _SAME_DIRECTION:
                 bundle.append(frame)
                 break
         else:
@@ -277,7 +283,7 @@ def _parallel(frames: Sequence[Reduced]) -> list[list[Reduced]]:
 
 
 def _stack(frames: list[Reduced]) -> Stack:
-    normal = frames[0].place.normal
+    normal = frames[0].normal
     ordered = sorted(frames, key=lambda each: (float(dot(each.place.origin, normal)), each.code))
     kept = [ordered[0]]
     for frame in ordered[1:]:
@@ -287,88 +293,3 @@ def _stack(frames: list[Reduced]) -> Stack:
     first = kept[0].place
     values = np.stack([each.values for each in kept])
     return Stack(normal, dot(origins, normal), origins, first.along_row, first.along_column, values)
-
-
-def sample_all(stacks: Sequence[Stack], grid: Grid) -> NDArray[np.float32]:
-    """Return the values of several stacks at the cells of a grid: of the first that has one; NaN where none has."""
-    found = sample(stacks[0], grid, np.nan)
-    for stack in stacks[1:]:
-        missing = np.isnan(found)
-        if not missing.any():
-            break
-        found[missing] = sample(stack, grid, np.nan)[missing]
-    return found
-
-
-def sample(stack: Stack, grid: Grid, outside: float) -> NDArray[np.float32]:
-    """Return the values of a stack at the cells of a grid, linear between pixels and between frames.
-
-    Parameters
-    ----------
-    stack
-        the frames
-    grid
-        where to look
-    outside
-        the value of cells beyond the stack
-
-    Returns
-    -------
-    numpy.ndarray
-        of the grid's shape
-    """
-    found = np.full(grid.shape, outside, np.float32)
-    _, rows, columns = stack.values.shape
-    row2, column2 = dot(stack.along_row, stack.along_row), dot(stack.along_column, stack.along_column)
-    starts = [dot(stack.origins, stack.along_row) / row2, dot(stack.origins, stack.along_column) / column2]
-    second, third = (np.arange(count, dtype=np.float64) for count in grid.shape[1:])
-    ways = (stack.normal, stack.along_row / row2, stack.along_column / column2)
-    planes = [np.add.outer(second * dot(grid.axes[1], way), third * dot(grid.axes[2], way)).reshape(-1) for way in ways]
-    into = found.reshape(grid.shape[0], -1)
-    for index in range(grid.shape[0]):
-        origin = grid.point((index, 0, 0))
-        number, inside = _between(stack.positions_mm, planes[0] + dot(origin, ways[0]))
-        cells = np.flatnonzero(inside)
-        if not len(cells):
-            continue
-        number = number[cells]
-        low = np.clip(number.astype(np.int32), 0, max(len(stack.positions_mm) - 2, 0))
-        part = number - low
-        column, row = (
-            plane[cells]
-            + dot(origin, way)
-            - (first[low] + part * (first[np.minimum(low + 1, len(first) - 1)] - first[low]))
-            for plane, way, first in zip(planes[1:], ways[1:], starts, strict=True)
-        )
-        within = (column > -1) & (column < columns) & (row > -1) & (row < rows)
-        if not within.all():
-            cells, low, part, row, column = (each[within] for each in (cells, low, part, row, column))
-        column, row = column.clip(0, columns - 1), row.clip(0, rows - 1)
-        into[index, cells] = _linear(stack.values, low, part, row, column)
-    return found
-
-
-def _between(positions: Vector, along: Vector) -> tuple[Vector, NDArray[np.bool_]]:
-    """Return the frame, with fractions, at places along the normal, and whether it is one."""
-    half = (positions[1] - positions[0]) / 2 if len(positions) > 1 else STEP_MM
-    inside = (along >= positions[0] - half) & (along <= positions[-1] + half)
-    return np.interp(along, positions, np.arange(len(positions), dtype=np.float64)), inside
-
-
-def _linear(
-    values: NDArray[np.float32], low: NDArray[np.int32], part: Vector, row: Vector, column: Vector
-) -> NDArray[np.float32]:
-    frames, rows, columns = values.shape
-    top = np.minimum(row.astype(np.int32), max(rows - 2, 0))
-    left = np.minimum(column.astype(np.int32), max(columns - 2, 0))
-    down, right = (row - top).astype(np.float32), (column - left).astype(np.float32)
-    next_row, next_column = (columns if rows > 1 else 0), (1 if columns > 1 else 0)
-    flat = values.reshape(-1)
-    start = (low.astype(np.intp) * rows + top) * columns + left
-    planes = []
-    for at in (start, start + (rows * columns if frames > 1 else 0)):
-        above = flat[at] * (1 - right) + flat[at + next_column] * right
-        below = flat[at + next_row] * (1 - right) + flat[at + next_row + next_column] * right
-        planes.append(above * (1 - down) + below * down)
-    between = part.astype(np.float32)
-    return np.asarray(planes[0] * (1 - between) + planes[1] * between, np.float32)

@@ -104,11 +104,12 @@ def is_known(word: str, source: Encoded, out: Encoded) -> bool:
     """Tell whether an instance that came in still says of a word that it is a name, an ID or a UID.
 
     One that is left in nothing but texts that a profile keeps is a word like others. So is one word of a place: places
-    are known as they are written, and half of one that a mutator has moved elsewhere isn't that place any more.
+    are known as they are written, and half of one that a mutator has moved elsewhere isn't that place any more. All
+    UIDs have the same root, and are known one by one.
     """
     try:
         naming = [text for text in _naming(read_data_set(*source)) if word in text]
-        if word.encode() not in _PLACES:
+        if word not in {ROOT, *(place.decode() for place in _PLACES)}:
             return bool(naming)
         places = {f" {words(part)} " for text in naming for part in text.split("\\")}
         return any(place in f" {words(text)} " for text in _leaves(read_data_set(*out)) for place in places)

@@ -18,7 +18,7 @@ from tests.fuzz.mutants import MUTATORS, mutant
 from tests.fuzz.pdus import script
 from tests.fuzz.record import Record
 from tests.fuzz.seeds import seeds
-from tests.fuzz.sentinels import CODE, NAME, PHRASE, is_known, left_in, plant
+from tests.fuzz.sentinels import CODE, NAME, PHRASE, ROOT, is_known, left_in, plant
 
 NO_CORPUS = Path("/nonexistent")
 
@@ -96,6 +96,20 @@ def test_a_place_is_known_where_it_is_as_it_was_written() -> None:
     assert is_known(word, source, source)
     assert is_known(word, cut, cut)
     assert not is_known(word, source, cut)
+
+
+def test_a_uid_is_known_if_that_uid_was_one() -> None:
+    ds = factories.cr(size=8)
+    ds.FrameOfReferenceUID = uid = f"{ROOT}4711"
+    source = (factories.data_set_bytes(ds), EXPLICIT)
+    del ds.FrameOfReferenceUID
+    ds.StudyInstanceUID, ds.ProtocolName = f"{ROOT}4712", uid
+    moved = (factories.data_set_bytes(ds), EXPLICIT)
+    assert is_known(ROOT, source, moved)
+    ds.StudyInstanceUID = "2.25.1"
+    out = (factories.data_set_bytes(ds), EXPLICIT)
+    assert is_known(ROOT, source, out)
+    assert not is_known(ROOT, moved, out)
 
 
 def test_the_next_run_goes_on_where_the_last_one_ended_and_adds_to_its_counts(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 from deid.deface import planning
 from deid.deface.anatomy import FRONT, UP, Anatomy, front_of, lowest_before_neck
 from deid.deface.check import Left, face_end, left_of, seen_surface
-from deid.deface.face import touched_by
+from deid.deface.face import touched_by, zone_of
 from deid.deface.fill import palette_of
+from deid.deface.morphology import dilate
 from deid.deface.rules import FaceRules
 from deid.errors import Reason, Refused
 from deid.faces import plan_series
@@ -67,6 +68,26 @@ def test_a_plan_that_would_leave_a_chin_is_refused(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Refused) as refused:
         plan_series(encoded(Head.of(6), SCAN), context())
     assert refused.value.reason is Reason.FACE_LEFT
+
+
+def test_the_zone_of_a_face_goes_farther_back_beside_the_jaw_than_beside_the_eyes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    head = anatomy_of(monkeypatch, Head.of(6))
+    zone = zone_of(head)[:, :, head.middle[2]]
+    first = [int(row.argmax()) for row in zone[head.chin : head.brow]]
+    assert first[-1] == head.ears
+    assert head.ears - 12 <= first[0] <= head.ears - 6
+    assert first == sorted(first)
+    assert not zone[head.brow :].any()
+    assert not zone[: head.chin].any()
+
+
+def test_skin_is_not_taken_for_what_is_inside_the_skull(monkeypatch: pytest.MonkeyPatch) -> None:
+    baby = Head.of(5).with_(scale=(0.66, 0.66, 0.63))
+    head = anatomy_of(monkeypatch, baby, SCAN.with_(step_mm=(2.0, 2.0, 2.0), centre_mm=(0.0, -6.0, -18.0)))
+    assert head.protected.any()
+    assert not (head.protected & dilate(head.outside & head.seen, 1)).any()
 
 
 def test_a_small_nose_lies_behind_the_front(monkeypatch: pytest.MonkeyPatch) -> None:

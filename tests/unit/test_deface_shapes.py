@@ -27,9 +27,11 @@ from deid.deface.morphology import (
     nearest_component,
     of_size,
     opened,
+    parted_from,
     spread,
     squared_distance,
     within,
+    within_each,
 )
 from deid.deface.rules import FaceRules, Incomplete, Mode
 from deid.deface.slices import otsu, outline_of
@@ -50,6 +52,30 @@ def test_squared_distance_is_that_of_the_nearest_cell(mask: np.ndarray) -> None:
     for cell in np.ndindex(mask.shape):
         nearest = ((where - cell) ** 2).sum(axis=1).min() if len(where) else 0xFFFF
         assert found[cell] == (nearest if nearest <= 9 else 0xFFFF)
+
+
+@given(masks, st.lists(st.sampled_from([0.5, 1, 2, 4.9, 9, 14]), min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_what_is_within_several_distances_is_within_each(mask: np.ndarray, squares: list[float]) -> None:
+    for found, square in zip(within_each(mask, squares), squares, strict=True):
+        assert np.array_equal(found, within(mask, square))
+
+
+def test_components_of_a_level_that_hold_seeds_and_no_others_are_parted_from_the_rest() -> None:
+    mask = np.zeros((2, 3, 9), np.bool_)
+    mask[:, 1, :3] = mask[:, 1, 4:6] = mask[:, 1, 7:] = True
+    seeds, others = np.zeros_like(mask), np.zeros_like(mask)
+    seeds[0, 1, 0] = seeds[0, 1, 5] = seeds[1, 1, 8] = True
+    seeds[0, 0, 7] = True  # beside the mask
+    others[0, 1, 4] = True
+    found = parted_from(others, seeds, mask)
+    assert np.argwhere(found).tolist() == [[0, 1, 0], [0, 1, 1], [0, 1, 2], [1, 1, 7], [1, 1, 8]]
+
+
+@pytest.mark.parametrize("shape", [(300, 2, 3), (2, 300), (7,)])
+def test_the_centroid_is_the_mean_place_however_many_levels_there_are(shape: tuple[int, ...]) -> None:
+    mask = np.random.default_rng(5).random(shape) < 0.8
+    assert centroid(mask) == pytest.approx(np.argwhere(mask).mean(axis=0))
 
 
 wide = arrays.arrays(

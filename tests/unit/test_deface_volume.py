@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deid.deface.geometry import Header, Place, headers
-from deid.deface.sampling import sample, sample_all
-from deid.deface.volume import Gathering, Problem, Stack, grid_of, reduced
+from deid.deface.plan import corners_in, cut_through
+from deid.deface.sampling import sample, sample_all, seen_part
+from deid.deface.volume import Gathering, Grid, Problem, Stack, grid_of, reduced
 from deid.encoding.element import DataSet, Element
 from deid.errors import Refused
 
@@ -74,6 +75,59 @@ def test_values_are_where_they_were_whatever_the_stack(
     inner = sample(stacks[0], grid, np.nan)
     close = np.abs(inner - wanted)[~np.isnan(inner)] < 0.05
     assert close.mean() > 0.6  # all but the borders, where the outermost pixels go on
+
+
+@given(st.tuples(*[st.floats(-40, 40)] * 3), st.floats(-0.3, 0.3))
+@settings(max_examples=15, deadline=None)
+def test_the_part_of_a_grid_that_is_seen_leaves_nothing_seen_out(
+    degrees: tuple[float, float, float], lean: float
+) -> None:
+    stacks, _ = gathered(frames([3.0, 2.0] * 12, turned(degrees), lean))
+    grid = Grid(np.array([-90.0, -80.0, -70.0]), np.eye(3)[::-1] * 4.0, (50, 45, 40))
+    part = seen_part(grid, stacks)
+    first = np.rint(grid.cell(part.origin)).astype(int)
+    whole = sample_all(stacks, grid)
+    there = tuple(slice(a, a + count) for a, count in zip(first, part.shape, strict=True))
+    rest = ~np.isnan(whole)
+    rest[there] = False
+    assert not rest.any()
+    assert np.allclose(whole[there], sample_all(stacks, part), atol=0.05, equal_nan=True)
+
+
+def test_frames_that_are_all_but_even_are_sampled_as_even_ones_are() -> None:
+    (even,), _ = gathered(frames([3.0] * 20, turned((5, 8, 11)), 0.2))
+    (uneven,), _ = gathered(frames([3.0] * 19 + [3.03], turned((5, 8, 11)), 0.2))
+    grid = grid_of([even], 4.0)
+    one, other = (sample(stack, grid, np.nan) for stack in (even, uneven))
+    both = ~np.isnan(one) & ~np.isnan(other)
+    assert both.mean() > 0.3
+    assert np.median(np.abs(one - other)[both]) < 0.02
+    assert (np.abs(one - other)[both] < 1.0).mean() > 0.95
+
+
+@given(st.tuples(*[st.floats(-180, 180)] * 3), st.tuples(*[st.floats(-6, 6)] * 3), st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_a_frame_is_touched_where_more_than_half_is_in_the_mask(
+    degrees: tuple[float, float, float], centre: tuple[float, float, float], seed: int
+) -> None:
+    mask = np.zeros((9, 10, 11), np.bool_)
+    mask[1:-1, 1:-1, 1:-1] = np.random.default_rng(seed).random((7, 8, 9)) < 0.6
+    grid = Grid(np.array([-8.0, -9.0, -10.0]), np.eye(3) * 2.0, mask.shape)
+    row, column, _ = turned(degrees)
+    place = Place(np.array(centre) - 18 * row - 15 * column, row * 1.2, column * 1.0)
+    found = cut_through(grid, corners_in(mask), place, (31, 33))
+    points = place.origin + np.arange(33)[:, None] * place.along_row + np.arange(31)[:, None, None] * place.along_column
+    cells = (points - grid.origin) / 2.0
+    low = np.clip(np.floor(cells).astype(int), 0, np.array(mask.shape) - 2)
+    share = np.zeros(cells.shape[:2])
+    for corner in np.ndindex(2, 2, 2):
+        weight = np.where(np.array(corner), cells - low, 1 - (cells - low)).prod(axis=2)
+        share += weight * mask[tuple(np.moveaxis(low + np.array(corner), 2, 0))]
+    share[((cells < 0) | (cells > np.array(mask.shape) - 1)).any(axis=2)] = 0.0
+    expected = share > 0.5
+    if found is None:
+        found = np.zeros_like(expected)
+    assert np.array_equal(found[np.abs(share - 0.5) > 1e-3], expected[np.abs(share - 0.5) > 1e-3])
 
 
 def test_order_of_frames_does_not_matter() -> None:

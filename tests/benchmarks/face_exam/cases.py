@@ -16,7 +16,7 @@ from tests.heads import LYING, NOT_HEADS, SILENT, Head, Scan, enhanced, instance
 from tests.heads.series import HONEST
 
 _CHIN, _BROW = -120.0, -21.0
-_SIDE_DEGREES = 55.0
+_SIDE_DEGREES, _OFF_SKIN_MM = 55.0, 4.0
 _FINE = Scan(shape=(100, 160, 160), step_mm=(2.0, 1.45, 1.45), centre_mm=(0.0, -14.0, -28.0))
 _THICK = _FINE.with_(shape=(42, 160, 160), step_mm=(4.8, 1.45, 1.45))
 _UNEVEN = _THICK.with_(shape=(40, 160, 160), step_mm=(3.5, 1.45, 1.45), uneven_mm=7.0, is_downward=True)
@@ -149,7 +149,9 @@ def _case(name: str, kind: _Kind, seed: int) -> Case:
     def within(points: Points) -> NDArray[np.bool_]:
         own = head.own(points.astype(np.float64))
         degrees = np.degrees(np.arctan2(np.abs(own[:, 0]), -own[:, 1]))
-        return np.asarray((own[:, 2] > _CHIN) & (own[:, 2] < _BROW) & (degrees < _SIDE_DEGREES))
+        x, y, z = own.astype(np.float32).T
+        on_skin = head.skin(x, y, z) < _OFF_SKIN_MM  # a tube in the mouth is no face
+        return np.asarray((z > _CHIN) & (z < _BROW) & (degrees < _SIDE_DEGREES) & on_skin)
 
     def beyond(points: Points) -> NDArray[np.bool_]:
         own = head.own(points.astype(np.float64))

@@ -1,10 +1,13 @@
 """Tables of an exam, its targets, and the line that a script reads.
 
-Seconds are CPU time of one process. ``CPU s`` is the same work for all: from decoded slices in memory to changed ones.
-The product finds out within it whether and where there is a head, and checks what it has done; a baseline does neither.
-``files s`` is from DICOM files in memory to such files: a baseline reads and writes each once, by pydicom, as its
-original does; the product reads each twice, and does all else that it does to an instance too: header, identifiers,
-last look. The large head is done by each system in a process of its own, from mapped files.
+Seconds are CPU time of one process. ``CPU s`` is from decoded slices in memory to changed ones. The product finds out
+within it whether and where there is a head, and checks what it has done; a baseline does neither. That takes it about
+as long for a small head as for a large one, and a baseline as long as there are pixels: but for the large one, heads
+here have a tenth of those that a head in practice has.
+``faces s`` is from DICOM files in memory to such files, with nothing done to them but to their pixels, by all: a
+baseline reads and writes each once, by pydicom, as its original does; the product reads each twice. ``files s`` is the
+same for a baseline, and for the product all that it does to an instance: header, identifiers, last look. The large head
+is done by each system in a process of its own, from mapped files.
 """
 
 from __future__ import annotations
@@ -81,7 +84,7 @@ def comparison(results: Results) -> Iterator[str]:
     common = _common(results)
     yield (
         f"{'on ' + str(len(common)) + ' CT heads':20}{'left %':>9}{'worst %':>9}{'changed %':>11}{'intracranial':>14}"
-        f"{'beyond %':>10}{'CPU s':>8}{'files s':>9}"
+        f"{'beyond %':>10}{'CPU s':>8}{'faces s':>9}{'files s':>9}"
     )
     for system in _systems(results):
         marks = [mark for mark in results.of(system) if mark.case in common]
@@ -90,11 +93,11 @@ def comparison(results: Results) -> Iterator[str]:
                 f"  {system:18}{100 * np.mean([mark.left for mark in marks]):9.2f}"
                 f"{100 * max(mark.left for mark in marks):9.2f}{100 * np.mean([mark.changed for mark in marks]):11.2f}"
                 f"{sum(mark.intracranial for mark in marks):14}{100 * np.mean([mark.beyond for mark in marks]):10.2f}"
-                f"{_seconds(marks):8.2f}"
+                f"{_seconds(marks):8.2f}{_faces_seconds(marks):9.2f}"
                 f"{sum(mark.files_seconds for mark in marks):9.2f}"
             )
     yield "  CPU s: from decoded slices to changed ones; the product's with finding the head and its own check"
-    yield "  files s: from files to files; a baseline's pixels alone, the product's with headers and the last look"
+    yield "  faces s: from files to files, pixels alone; files s: the product's with headers and the last look"
 
 
 def _systems(results: Results) -> list[str]:
@@ -139,10 +142,11 @@ def large(results: Results) -> Iterator[str]:
     """Yield what a large head takes."""
     if results.large:
         name = f"{results.large[0].slices} slices of 512 x 512"
-        yield f"{name:30}{'CPU s':>7}{'files s':>9}{'own MiB':>9}{'with files':>12}"
+        yield f"{name:30}{'CPU s':>7}{'faces s':>9}{'files s':>9}{'own MiB':>9}{'with files':>12}"
     for each in results.large:
         yield (
-            f"  {each.system:28}{each.work_s:7.2f}{each.files_s:9.2f}{each.anonymous_mib:9.0f}{each.resident_mib:12.0f}"
+            f"  {each.system:28}{each.work_s:7.2f}{each.faces_s:9.2f}{each.files_s:9.2f}{each.anonymous_mib:9.0f}"
+            f"{each.resident_mib:12.0f}"
             f"  {each.refused or each.kind}"
         )
 
@@ -187,7 +191,8 @@ def _of_large(large: Sequence[Measured]) -> list[Target]:
     for other in (each for each in large if each is not mine):
         aims += [
             Target(f"CPU s for it, of {other.system}'s", mine.work_s / other.work_s, 1, is_most=True),
-            Target(f"files to files, of {other.system}'s", mine.files_s / other.files_s, 1, is_most=True),
+            Target(f"faces, files to files, of {other.system}'s", mine.faces_s / other.faces_s, 1, is_most=True),
+            Target(f"all, files to files, of {other.system}'s", mine.files_s / other.files_s, 1, is_most=True),
         ]
     return aims
 
@@ -212,6 +217,7 @@ def _ahead(results: Results) -> list[Target]:
             Target(f"voxels changed, of {system}'s", _changed(mine) / _changed(theirs), 1, is_most=True),
             Target(f"voxels changed beyond, of {system}'s", _outside(mine) / _outside(theirs), 1, is_most=True),
             Target(f"CPU s, of {system}'s", _seconds(mine) / _seconds(theirs), 1, is_most=True),
+            Target(f"faces s, of {system}'s", _faces_seconds(mine) / _faces_seconds(theirs), 1, is_most=True),
         ]
     return aims
 
@@ -222,6 +228,10 @@ def _changed(marks: Sequence[Marked]) -> float:
 
 def _seconds(marks: Sequence[Marked]) -> float:
     return sum(mark.seconds for mark in marks)
+
+
+def _faces_seconds(marks: Sequence[Marked]) -> float:
+    return sum(mark.faces_seconds for mark in marks)
 
 
 def _outside(marks: Sequence[Marked]) -> float:
@@ -253,7 +263,8 @@ def figures(results: Results) -> str:
         }
     for each in results.large:
         name = each.system.replace("-", "_")
-        said |= {f"large_{name}_cpu_s": f"{each.work_s:.2f}", f"large_{name}_files_s": f"{each.files_s:.2f}"}
+        said |= {f"large_{name}_cpu_s": f"{each.work_s:.2f}", f"large_{name}_faces_s": f"{each.faces_s:.2f}"}
+        said |= {f"large_{name}_files_s": f"{each.files_s:.2f}"}
         said |= {f"large_{name}_mib": f"{each.anonymous_mib:.0f}"}
     said["targets_missed"] = sum(not target.is_met for target in targets(results))
     return "face-exam " + " ".join(f"{key}={value}" for key, value in said.items())
