@@ -28,6 +28,8 @@ _LONGEST_CUT_BYTES = 4
 _PRIVATE = 0x10000
 
 _TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+_PIXEL_GROUP = 0x7FE0
+_ENCAPSULATED = frozenset({"OB", "OW", "UN"})
 _STRINGS = _TEXTS | {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "TM", "UI", "UR"}
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 _BYTES = frozenset({"OB", "OD", "OF", "OL", "OV", "OW"})
@@ -134,7 +136,7 @@ def fitted(element: Element, charset: tuple[str, ...]) -> Element | None:
     """
     value = element.value
     if isinstance(value, list | Fragments | Pieces):
-        return element
+        return None if isinstance(value, Fragments) and not _may_be_encapsulated(element) else element
     form = _form(element.tag, element.vr)
     length = len(value)
     if not form.is_apt:
@@ -148,6 +150,11 @@ def fitted(element: Element, charset: tuple[str, ...]) -> Element | None:
     if kept is None:
         return None
     return element if kept == value else Element(element.tag, element.vr, kept)
+
+
+def _may_be_encapsulated(element: Element) -> bool:
+    """Tell whether fragments are where they may be: only pixels are, as bytes (PS3.5 Section A.4)."""
+    return element.tag >> 16 == _PIXEL_GROUP and element.vr in _ENCAPSULATED
 
 
 def _numbers(element: Element, value: Buffer, form: _Form) -> Element | None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from deid.elements.values import fitted, stand_in
-from deid.encoding.element import Element
+from deid.encoding.element import Element, Fragments
 
 KEY = b"k" * 32
 
@@ -88,6 +88,21 @@ def test_a_text_where_none_can_be_goes(tag: int, vr: str, value: bytes) -> None:
 )
 def test_a_value_of_another_kind_of_vr_goes(tag: int, vr: str) -> None:
     assert kept(tag, vr, b"Jane Doe") is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "stays"),
+    [
+        (0x7FE0_0010, "OB", True),
+        (0x7FE0_0010, "OW", True),
+        (0x7FE0_0010, "UR", False),
+        (0x0042_0011, "OB", False),
+        (0x0029_1010, "OB", False),
+    ],
+)
+def test_nothing_but_pixels_is_encapsulated(tag: int, vr: str, *, stays: bool) -> None:
+    element = Element(tag, vr, Fragments(b"", [b"QUORVANDEL"]))
+    assert (fitted(element, ()) is element) == stays
 
 
 def test_what_comes_after_the_end_of_a_value_is_cut() -> None:
