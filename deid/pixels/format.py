@@ -112,13 +112,14 @@ class Format:
         Raises
         ------
         Refused
-            PIXELS_NOT_CLEANABLE, for samples of 12, 24 or another number of bits that no array has, and for a High Bit
-            beyond the allocated ones
+            PIXELS_NOT_CLEANABLE, for samples of 12, 24 or another number of bits that no array has, and for stored
+            bits beyond the allocated ones
         """
         if self.float_bits:
             return np.dtype(f"f{self.float_bits // 8}")
-        if self.high_bit >= self.bits_allocated:
-            raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"High Bit {self.high_bit} of {self.bits_allocated}")
+        if max(self.high_bit + 1, self.bits_stored) > self.bits_allocated:
+            bits = f"Bits Allocated {self.bits_allocated}, Bits Stored {self.bits_stored}, High Bit {self.high_bit}"
+            raise Refused(Reason.PIXELS_NOT_CLEANABLE, bits)
         code = _DTYPES.get(self.bits_allocated)
         if code is None:
             raise Refused(Reason.PIXELS_NOT_CLEANABLE, f"Bits Allocated {self.bits_allocated}")
