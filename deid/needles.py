@@ -280,14 +280,7 @@ def first_in_disguise(needles: Sequence[Needle], value: bytes) -> Needle | None:
 
 
 def _first_told_by(needles: Sequence[Needle], lowered: bytes) -> Needle | None:
-    told = (needle for needle in needles if needle.is_told_by_bytes and _any_in(needle.probes, lowered))
-    return next((needle for needle in told if _is_all_there(needle, lowered)), None)
-
-
-def _is_all_there(needle: Needle, lowered: bytes) -> bool:
-    """Tell whether all words of an ID are in bytes that hold its probe: the number alone can be a code's, reversed."""
-    is_number = " " in needle.words and needle.probes[0].isdigit()
-    return not is_number or needle.words in words(lowered.decode("latin-1"))
+    return next((needle for needle in needles if needle.is_told_by_bytes and _any_in(needle.probes, lowered)), None)
 
 
 def lies_in(needle: Needle, text: str, text_words: str) -> bool:

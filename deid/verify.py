@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deid.elements.dates import shift_da
 from deid.elements.dummies import DUMMY_BY_VR
-from deid.elements.marks import MARKS
+from deid.elements.marks import DEIDENTIFICATION_METHOD_CODE_SEQUENCE, MARKS
 from deid.elements.private import PRIVATE, disclosed
 from deid.elements.pseudonyms import ACCESSION_NUMBER, PATIENT_ID, PATIENT_NAME, Patient
 from deid.elements.uids import is_well_known
@@ -75,6 +75,8 @@ def verify(
     if candidates:
         # What has a probe in it is read again from the very bytes, so that a mistake of the writer is seen too.
         data_set = read_data_set(outgoing.header, outgoing.transfer_syntax, limits)
+        # Our own codes say nothing of anybody, though one of them, its bytes swapped, can be the number of an ID.
+        data_set.elements.pop(DEIDENTIFICATION_METHOD_CODE_SEQUENCE, None)
         for owner, element in _leaves(data_set, outgoing.transfer_syntax):
             needle = _finding(candidates, element, owner, outgoing, identifiers)
             if needle is not None:

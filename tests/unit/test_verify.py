@@ -138,3 +138,19 @@ def test_the_dummy_date_passes_though_the_patient_was_born_on_it() -> None:
     header = b"".join(write_data_set(data_set({0x0008_0023: ("DA", "20000101")}), EXPLICIT))
 
     verify(Outgoing(header, EXPLICIT, (), PATIENT, DAYS), identifiers, Limits())
+
+
+@pytest.mark.parametrize(("sequence", "is_ours"), [(0x0012_0064, True), (0x0008_2218, False)])
+def test_our_own_codes_are_no_finding_though_swapped_bytes_of_one_are_a_number_of_an_id(
+    sequence: int, *, is_ours: bool
+) -> None:
+    accession = DataSet({0x0008_0050: Element(0x0008_0050, "SH", b"ACC-111350")})
+    code = DataSet({0x0008_0100: Element(0x0008_0100, "SH", b"113105")})  # PS3.16 CID 7050
+    header = b"".join(write_data_set(DataSet({sequence: Element(sequence, "SQ", [code])}), EXPLICIT))
+    identifiers = harvest(accession, lambda tag, vr, parent: False)
+    looked_at = Outgoing(header, EXPLICIT, (), PATIENT, DAYS)
+    if is_ours:
+        verify(looked_at, identifiers, Limits())
+    else:
+        with pytest.raises(Refused):
+            verify(looked_at, identifiers, Limits())
