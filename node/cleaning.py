@@ -30,6 +30,7 @@ from node.pool_child import progressed
 from node.raw import origin_of
 from node.reports.facts import facts_of
 from node.settings import profile_path
+from node.spares import LARGEST_BYTES, open_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
 
 _COLLECT_AFTER = 50_000  # objects: those of some instances, which no cycle keeps
 
-_SMALL_BYTES = 768 << 10  # what fits into a core's own cache beside the rest
-_memory = bytearray(_SMALL_BYTES + 1)
+_memory = bytearray(LARGEST_BYTES + 1)  # of a spare: what fits into a core's own cache beside the rest
 
 # All pages at once: raw files are read from end to end, and faults cost more than reading ahead.
 _POPULATE = getattr(mmap, "MAP_POPULATE", 0)
@@ -249,15 +249,12 @@ def _raw_instance(spool: Spool, job_id: JobId) -> Instance:
 
 def _loaded(path: Path) -> memoryview:
     """Give the content of a file: of a small one in memory that is used again, of others as a mapping."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+    with open_whole(path) as fd:
         size_bytes = os.fstat(fd).st_size
-        if size_bytes > _SMALL_BYTES:
+        if size_bytes > LARGEST_BYTES:
             return memoryview(mmap.mmap(fd, 0, flags=mmap.MAP_SHARED | _POPULATE, prot=mmap.PROT_READ))
         memory = _reusable_memory()
         return memoryview(memory)[: os.readv(fd, [memory])].toreadonly()
-    finally:
-        os.close(fd)
 
 
 def _reusable_memory() -> bytearray:
@@ -267,5 +264,5 @@ def _reusable_memory() -> bytearray:
         _memory.append(0)  # an error while any view of it lives
         del _memory[-1:]
     except BufferError:
-        _memory = bytearray(_SMALL_BYTES + 1)
+        _memory = bytearray(LARGEST_BYTES + 1)
     return _memory

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from deid.encoding.element import Buffer
+    from node.spares import Spares
 
 PART_SUFFIX = ".part"
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -53,6 +54,8 @@ class PartFile:
         that it will have
     check_room
         raises NoRoom; asked before the first byte and now and then
+    spares
+        of which one may become it
 
     Raises
     ------
@@ -60,7 +63,7 @@ class PartFile:
         if it can't be begun
     """
 
-    def __init__(self, path: Path, check_room: Callable[[], None]) -> None:
+    def __init__(self, path: Path, check_room: Callable[[], None], spares: Spares | None = None) -> None:
         self.size_bytes = 0
         # Names as texts: a hundred times a second, paths as objects would cost more than the calls they are for.
         self._final = os.fspath(path)
@@ -69,7 +72,7 @@ class PartFile:
         self._look_at_bytes = _LOOK_EVERY_BYTES
         check_room()
         with disk_errors():
-            self._fd = _open_locked(self._part)
+            self._fd = _open_locked(self._part, spares)
 
     def write(self, *buffers: Buffer) -> None:
         """Append.
@@ -164,8 +167,11 @@ def write_all(fd: int, data: Buffer) -> None:
         rest = rest[os.write(fd, rest) :]
 
 
-def _open_locked(path: str) -> int:
-    """Create a part; where the sweeper caught it between its creation and its lock, create it again."""
+def _open_locked(path: str, spares: Spares | None) -> int:
+    """Make a part of a spare, or create it; where the sweeper caught it before it was locked, create it again."""
+    spare = spares.take(path) if spares is not None else None
+    if spare is not None:
+        return spare
     while True:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deid.errors import Reason, Refused
+from node.spares import open_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,8 +52,8 @@ def raw_origin(path: Path) -> Origin:
     FileNotFoundError
         if there is no such file
     """
-    with path.open("rb") as file:
-        return origin_of(file.read(_HEAD_BYTES))
+    with open_whole(path) as fd:
+        return origin_of(os.read(fd, _HEAD_BYTES))
 
 
 def origin_of(raw: Buffer) -> Origin:

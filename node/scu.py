@@ -27,6 +27,7 @@ from node.negotiation import (
     negotiate,
 )
 from node.settings import ForwardSettings
+from node.spares import open_whole
 from node.wire import Wire, connect
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ def outgoing_from_file(path: Path, limits: Limits | None = None) -> Outgoing:
 
 def _content(path: Path) -> Buffer:
     """Return a file's bytes: read if it is small, which is cheaper, and mapped if it is not."""
-    with path.open("rb", buffering=0) as file:
-        if os.fstat(file.fileno()).st_size <= _READ_BYTES:
-            return file.read()
-        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    with open_whole(path) as fd:
+        size_bytes = os.fstat(fd).st_size
+        if size_bytes <= _READ_BYTES:
+            return os.read(fd, size_bytes)
+        return memoryview(mmap.mmap(fd, 0, access=mmap.ACCESS_READ))
 
 
 def open_association(

@@ -3,6 +3,7 @@
     incoming/<job>.dcm      raw, as received (Part 10, written by the receiver)
     outbox/<job>.dcm        clean
     quarantine/<job>.dcm    raw, refused            quarantine/<job>.json   why
+    spare/                  empty files, to be written again: see `node.spares`
     series/                 how series are to be cleaned: see `node.plans`
     decisions/, reviews/    what persons say of refused instances: see `node.decisions`, `node.reviews`
 
@@ -32,6 +33,7 @@ from node.part import PART_SUFFIX, PartFile, disk_errors, sweep_part, sync_folde
 from node.plans import SERIES, Plans
 from node.raw import Origin, raw_origin
 from node.reviews import REVIEWS, Reviews
+from node.spares import SPARE, Spares
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,6 +110,9 @@ class Spool:
                 (path / folder).mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise Misconfigured(f"spool {path}: {error.strerror}") from None
+        with suppress(OSError):  # roles of several users have none
+            (path / SPARE).mkdir(mode=0o700, exist_ok=True)
+        self._spares = {kind: Spares(path / SPARE, kind) for kind in (INCOMING, OUTBOX)}
 
     # -- where things are
 
@@ -193,7 +198,7 @@ class Spool:
         NoRoom, Transient
             as for `PartFile.write`
         """
-        return PartFile(self.incoming_path(job_id), self.check_room)
+        return PartFile(self.incoming_path(job_id), self.check_room, self._spares[INCOMING])
 
     def put_incoming(self, job_id: JobId, header: bytes, chunks: Iterable[Buffer]) -> int:
         """Write a raw file durably; return its size in bytes.
@@ -217,7 +222,7 @@ class Spool:
         NoRoom, Transient
             nothing is left then
         """
-        with PartFile(self.outbox_path(job_id), _no_check) as file:
+        with PartFile(self.outbox_path(job_id), _no_check, self._spares[OUTBOX]) as file:
             file.write(*chunks)
             return file.commit(durable=not boot_id())
 
@@ -349,11 +354,19 @@ class Spool:
         NoRoom, Transient
             if the disk fails
         """
+        outbox, incoming = self._spares[OUTBOX], self._spares[INCOMING]
         with disk_errors():
+            outbox.look()
+            incoming.look()
             for job_id in job_ids:
-                self.outbox_path(job_id).unlink(missing_ok=True)
-                self.incoming_path(job_id).unlink(missing_ok=True)
+                outbox.give(self.outbox_path(job_id))
+                incoming.give(self.incoming_path(job_id))
                 self.reviews.drop(job_id)
+
+    def clear_spares(self) -> None:
+        """Delete the empty files that were kept to be written again."""
+        for spares in self._spares.values():
+            spares.clear()
 
     def sweep_parts(self) -> int:
         """Delete parts whose writers died; return how many there were."""

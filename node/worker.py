@@ -217,6 +217,7 @@ class Worker:
     def begin(self) -> None:
         """Take over from a predecessor, whatever it died of."""
         self._sweep()
+        self.spool.clear_spares()
         if count := self.spool.distrust_outbox():
             emit(Event.OUTBOX_DISTRUSTED, count=count)
         self.reconcile()

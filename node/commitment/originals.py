@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
@@ -12,6 +13,7 @@ from deid.errors import Refused
 from node.commitment.codes import Codes, open_codes
 from node.commitment.settings import CommitmentMode
 from node.commitment.tables import CommitmentTables
+from node.spares import open_whole
 
 if TYPE_CHECKING:
     from node.jobs import JobId
@@ -79,8 +81,8 @@ def _uids(spool: Spool, job_id: JobId) -> tuple[str, str] | None:
     """Return SOP Class and SOP Instance of a raw file, as the receiver wrote them into its meta information."""
     for path in (spool.incoming_path(job_id), spool.quarantine_path(job_id)):
         try:
-            with path.open("rb") as file:
-                meta = read_part10(file.read(_HEAD_BYTES)).meta
+            with open_whole(path) as fd:
+                meta = read_part10(os.read(fd, _HEAD_BYTES)).meta
         except (FileNotFoundError, Refused):
             continue
         return meta.sop_class_uid, meta.sop_instance_uid

@@ -23,6 +23,7 @@ from node import part
 from node.errors import Misconfigured, NoRoom, Transient
 from node.jobs import JobId, NodeReason, new_job_id
 from node.part import sync_folder
+from node.spares import SPARE
 from node.spool import Files, Spool, raw_origin
 
 if TYPE_CHECKING:
@@ -56,7 +57,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def everything(spool: Spool) -> list[str]:
-    return sorted(str(path.relative_to(spool.path)) for path in spool.path.rglob("*") if path.is_file())
+    """List all files but those that hold nothing and wait to be written again."""
+    files = (
+        path for path in spool.path.rglob("*") if path.is_file() and (path.parent.name != SPARE or path.stat().st_size)
+    )
+    return sorted(str(path.relative_to(spool.path)) for path in files)
 
 
 def test_a_raw_file_is_what_was_written(spool: Spool, job_id: JobId) -> None:

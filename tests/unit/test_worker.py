@@ -136,7 +136,7 @@ def test_what_still_looks_into_an_instance_never_sees_the_next_one(settings: Set
 @pytest.mark.parametrize("more", [0, 1, 100_000])
 def test_a_raw_file_of_any_size_is_read_whole(settings: Settings, spool: Spool, more: int) -> None:
     job_id = new_job_id()
-    data = bytes(range(256)) * (cleaning._SMALL_BYTES // 256) + b"x" * more
+    data = bytes(range(256)) * (cleaning.LARGEST_BYTES // 256) + b"x" * more
     spool.put_incoming(job_id, b"", [data])
     assert bytes(cleaning._loaded(spool.incoming_path(job_id))) == data
 
