@@ -185,7 +185,8 @@ def _outside(profiles: Sequence[Profile]) -> Iterator[str]:
     yield "## Attributes outside Table E.1-1"
     yield ""
     yield from _prose(
-        "Attributes of PS3.6 that the table has no row for, by VR and action; in parentheses how many. A text that "
+        "Attributes of PS3.6 that the table has no row for, by VR and action; in parentheses how many. Texts that "
+        "somebody types to describe something (C) are cleaned with the option Clean Descriptors; another text that "
         "stays is replaced by a dummy if it holds an identifier of the patient."
     )
     yield ""

@@ -11,7 +11,7 @@ from deid.actions import Action, Means, Rule
 from deid.options import DATES, OPTIONS
 from deid.overrides import NO_DATA_SET_GROUPS, Override, Overrides
 from deid.standard import Row, attribute_type, confidentiality_row
-from deid.standard.beyond import REMOVED_BESIDE_THE_TABLE, UIDS_OF_NO_INSTANCE
+from deid.standard.beyond import REMOVED_BESIDE_THE_TABLE, UIDS_OF_NO_INSTANCE, is_descriptor
 from deid.standard.iods import attribute_outside_the_table
 from deid.standard.private import Disposition, private_row, private_vr
 from deid.texts import TextClass
@@ -27,6 +27,7 @@ _X_BY_TYPE: Mapping[str | None, Action] = {"1": Action.D, "2": Action.Z}
 _TEMPORAL_VRS = frozenset({"DA", "DT", "TM"})
 _FREE_TEXT_VRS = frozenset({"AE", "LO", "LT", "SH", "ST", "UC", "UN", "UR", "UT"})
 _MEMO_LIMIT = 65536
+_DESCRIPTORS = "clean_descriptors"
 
 _PRIVATE = Rule(Action.X, Action.X, "private")
 _UNDEFINED = Rule(Action.X, Action.X, "private undefined")
@@ -199,13 +200,22 @@ class Rules:
         """Rule for a standard element that Table E.1-1 has no row for."""
         rule = _by_vrs(tag, vrs, self._options)
         if not self._allow_list:
-            return rule
+            return self._descriptor(rule, tag, vrs, parent)
         type_ = attribute_outside_the_table(self._sop_class_uid, parent, tag)
         if type_ is None:
             return _NOT_IN_THE_IOD
         if rule.action is Action.K and vrs & _FREE_TEXT_VRS:
             return Rule(Action.C, resolve("X/Z/D", type_), "not on the allow-list", Means.TERMS)
         return rule
+
+    def _descriptor(self, rule: Rule, tag: int, vrs: set[str], parent: int) -> Rule:
+        """Rule for what may be a text that somebody typed: cleaned as the descriptors in the table are."""
+        if _DESCRIPTORS not in self._options or rule.action is not Action.K or not vrs <= _FREE_TEXT_VRS:
+            return rule
+        if not is_descriptor(tag):
+            return rule
+        type_ = attribute_outside_the_table(self._sop_class_uid, parent, tag)
+        return Rule(Action.C, resolve("X/Z/D", type_), f"option {_DESCRIPTORS}")
 
     def _resolve_private(self, creator: str, tag: int, vr: str) -> Rule:
         override = self._overrides.private(creator, tag)

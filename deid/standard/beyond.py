@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
+
+from pydicom.datadict import get_entry
 
 REMOVED_BESIDE_THE_TABLE = frozenset(
     {
@@ -56,6 +60,64 @@ REMOVED_BESIDE_THE_TABLE = frozenset(
     }
 )
 """Without a row in Table E.1-1, though they tell of the patient or lead to a hospital's servers."""
+
+DESCRIPTORS_BY_NAME = frozenset(
+    {
+        0x00082120,  # Stage Name
+        0x00100218,  # Strain Additional Information
+        0x00144072,  # Calibration Procedure
+        0x0014409B,  # Scan Procedure
+        0x00189423,  # Acquisition Protocol Name
+        0x00189908,  # Potential Reasons for Procedure
+        0x0018990A,  # Potential Diagnostic Tasks
+        0x00189916,  # Instruction Text
+        0x00189922,  # Protocol Element Name
+        0x00189924,  # Protocol Element Purpose
+        0x00221095,  # Implant Name
+        0x00240306,  # Data Set Name
+        0x00620020,  # Tracking ID
+        0x00720002,  # Hanging Protocol Name
+        0x00720008,  # Hanging Protocol Creator
+        0x00720010,  # Hanging Protocol User Group Name
+        0x00741238,  # Reason for Cancellation
+        0x00760001,  # Implant Assembly Template Name
+        0x00760030,  # Surgical Technique
+        0x00780001,  # Implant Template Group Name
+        0x30020003,  # RT Image Name
+        0x30080066,  # Override Reason
+        0x300A0009,  # Treatment Protocols
+        0x300A00C2,  # Beam Name
+        0x300A00FE,  # Block Name
+        0x300A0236,  # Application Setup Name
+        0x300A0244,  # Template Name
+    }
+)
+"""Texts that somebody types, in an attribute whose name doesn't tell so."""
+
+_TYPED_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
+_TYPED = re.compile(
+    r"(?:Description|Comments?|Label|Title|Notes|Explanation|Remarks|Rationale|Summary|Information|Conditions)(?:Trial)?"
+)
+_CODED = re.compile(r"CodeMeaning|CodingScheme|PrivateDataElement|DataElementDescription|SensitivityDescription")
+
+
+@lru_cache(maxsize=8192)
+def is_descriptor(tag: int) -> bool:
+    """Tell whether an attribute that Table E.1-1 has no row for holds what somebody typed to describe something.
+
+    They are what Clean Descriptors is for (PS3.15 Section E.3.5), as it is of the attributes that the table does list.
+    """
+    try:
+        vr, _, _, _, keyword = get_entry(tag)
+    except KeyError:
+        return False
+    if vr not in _TYPED_VRS:
+        return False
+    if tag in DESCRIPTORS_BY_NAME:
+        return True
+    found = list(_TYPED.finditer(keyword))
+    return bool(found) and found[-1].end() == len(keyword) and not _CODED.search(keyword)
+
 
 UIDS_OF_NO_INSTANCE = frozenset(
     {

@@ -11,6 +11,7 @@ from deid.profile import OPTIONS, Action, Code, Means, Profile, Rule, load_profi
 from deid.standard import attribute_type, confidentiality_rows
 
 CT, PET, SR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.128", "1.2.840.10008.5.1.4.1.1.88.11"
+SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 SHIPPED = Path(__file__).parents[2] / "config" / "profiles"
 TYPES = ("1", "1C", "2", "2C", "3", None)
 
@@ -32,6 +33,12 @@ def rule(profile: Profile, keyword: str, vr: str, parent: int = 0, sop_class: st
     tag = tag_for_keyword(keyword)
     assert tag is not None
     return profile.rules(sop_class).rule(tag, vr, parent)
+
+
+def tag_of(keyword: str) -> int:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None
+    return tag
 
 
 def with_options(*options: str) -> Profile:
@@ -134,6 +141,39 @@ def test_unknown_standard_element_is_removed(tag: int) -> None:
 )
 def test_standard_element_outside_the_table_goes_by_its_vr(keyword: str, vr: str, action: Action) -> None:
     assert rule(Profile.from_options("basic"), keyword, vr) == Rule(action, action, "not in E.1-1")
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr", "fallback"),
+    [
+        ("SegmentLabel", "LO", Action.D),  # Type 1 in a Segmentation
+        ("SegmentDescription", "ST", Action.X),
+        ("RTImageName", "LO", Action.X),
+        ("CalculationComment", "LT", Action.X),
+    ],
+)
+def test_what_somebody_typed_is_cleaned_as_the_descriptors_of_the_table_are(
+    keyword: str, vr: str, fallback: Action
+) -> None:
+    found = rule(with_options("clean_descriptors"), keyword, vr, tag_of("SegmentSequence"), SEGMENTATION)
+    assert found == Rule(Action.C, fallback, "option clean_descriptors")
+    assert rule(Profile.from_options("basic"), keyword, vr).action is Action.K
+    strict = rule(Profile.from_options("strict", {"clean_descriptors"}, allow_list=True), keyword, vr)
+    assert strict.action is Action.X or strict.means is Means.TERMS
+
+
+@pytest.mark.parametrize(
+    ("keyword", "vr"),
+    [
+        ("CodeMeaning", "LO"),
+        ("CodingSchemeName", "ST"),
+        ("SequenceName", "SH"),
+        ("Manufacturer", "LO"),
+        ("ConvolutionKernel", "SH"),
+    ],
+)
+def test_codes_and_what_devices_write_are_no_descriptors(keyword: str, vr: str) -> None:
+    assert rule(with_options("clean_descriptors"), keyword, vr).action is Action.K
 
 
 def test_overlay_element_outside_the_table_is_kept() -> None:
