@@ -19,9 +19,10 @@ SHORTEST_UID = 13
 
 _AGE_NUMBER = r"(9\d|1[0-2]\d)"
 _AGE = re.compile(
-    rf"(?<![\w.,/-]){_AGE_NUMBER}(?:[ -]?(?:years?|yrs?|yr)(?:[ -]olds?)?|[ -]?y(?:/o|\.o\.?|o)"
-    r"|[ -]?(?:year|jährige?[rnsm]?)"
-    r"|-?jaehrige?[rnsm]?| (?:Jahre[n]?|J\.|ans|años|anni|anos|jaar|lat|år|yaş\w{0,8}))(?![^\W_])",
+    rf"(?<![\w.,/-]){_AGE_NUMBER}(?:[ -]?(?:years?|yrs?|yr)(?:[ -]olds?)?|[ -]?y(?:/o|\.o\.?|o)|(?<!90)[ -]?y(?!-)"
+    r"|[ -]?(?:year|jährige?[rnsm]?|jaehrige?[rnsm]?|jarige?|årige?|letni\w{0,3}|letá|letý|éves|vuotia\w{1,4})"
+    r"| ?(?:Jahre[n]?|J\.|ans|años|anni|anos|anys|de ani|(?-i:ani|lat|let)|jaar|års?|évesen|vuotta|yaş\w{0,8}))"
+    r"(?![^\W_])",
     re.IGNORECASE,
 )
 _AGE_STRING = re.compile(r"(?<![^\W_])0(9[1-9]|1[0-2]\d)Y(?![^\W_])")
@@ -213,7 +214,7 @@ _PLATES = """
     reg registration plate plates rego kennz kennzeichen kz immat immatriculation immatriculée matrícula targa kenteken
     rej rejestr plaka rendszám placa registreringsnummer regnr
     """
-_AGES = "age aged alter âge edad età idade leeftijd wiek ålder yaş"
+_AGES = "age aged alter âge edad edat età idade leeftijd wiek wieku věk věku ålder alder vârsta varsta életkor ikä yaş"
 
 
 def _strong_code(text: str, word: re.Match[str]) -> Iterator[Span]:

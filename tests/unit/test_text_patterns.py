@@ -51,6 +51,9 @@ def test_numbers_and_addresses_that_identify_are_taken_out(text: str, left: str)
         ("95 Jahre, 95-jährige", "90+ Jahre, 90+-jährige"),
         ("95 ans", "90+ ans"),
         ("Edad 93", "Edad 90+"),
+        ("93 lat, 94-letnia, wieku 95", "90+ lat, 90+-letnia, wieku 90+"),
+        ("96-vuotias, 93 éves, 94-årig, 95 anys", "90+-vuotias, 90+ éves, 90+-årig, 90+ anys"),
+        ("93Y and 94 y, alone", "90+Y and 90+ y, alone"),
         ("wiek 91 lat", "wiek 90+ lat"),
     ],
 )
@@ -58,7 +61,9 @@ def test_ages_over_89_are_one_category(text: str, left: str) -> None:
     assert cleaned(text).text == left
 
 
-@pytest.mark.parametrize("text", ["89 years", "089Y", "90Y-DOTATOC", "age 95 days", "FA 90", "92 mm", "TE 95 ms"])
+@pytest.mark.parametrize(
+    "text", ["89 years", "089Y", "90Y-DOTATOC", "90Y spheres", "120 LAT", "age 95 days", "FA 90", "92 mm", "TE 95 ms"]
+)
 def test_other_ages_and_numbers_stay(text: str) -> None:
     assert cleaned(text).text is text
 
