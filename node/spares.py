@@ -166,11 +166,13 @@ def open_whole(path: Path) -> Iterator[int]:
 def _lock_to_read(fd: int, path: Path) -> None:
     """Get a reader's lock; who holds a writer's one here has just named the file, or is about to take its name away."""
     for _ in range(_LOCK_TRIES):
-        is_locked = True
         try:
+            is_locked = True
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             is_locked = False
+        except OSError:
+            pass  # a file system without locks: there nobody makes spares, either
         here, there = os.fstat(fd), os.stat(path)  # noqa: PTH116
         if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -159,6 +160,23 @@ def test_a_lock_that_is_never_given_up_is_an_error_of_its_own(spool: Spool, monk
         fcntl.flock(writer, fcntl.LOCK_EX)
         with pytest.raises(BlockingIOError), open_whole(spool.incoming_path(job_id)):
             pass
+
+
+def test_where_there_are_no_locks_files_are_read_all_the_same_and_deleted(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = new_job_id()
+    spool.put_incoming(job_id, PATIENT, [])
+
+    def no_locks(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with open_whole(spool.incoming_path(job_id)) as fd:
+        assert os.read(fd, 4) == PATIENT[:4]
+    spool.remove([job_id])
+    assert not spool.incoming_path(job_id).exists()
+    assert spare_files(spool) == []
 
 
 def test_threads_and_processes_never_share_a_spare(spool: Spool) -> None:
