@@ -203,6 +203,7 @@ $(NER)/.installed: $(NER_LOCK).lock $(NER_LOCK)-cpu.lock $(NER_LOCK)-cuda.lock
 # NER_OPTIONS: what models/ner/train.py is to do otherwise, for instance --samples 1000000.
 ner: ner-venv
 	$(NER)/bin/python -m models.ner.lexicon
+	$(NER)/bin/python -m models.ner.letters
 	$(NER)/bin/python -m models.ner.train $(if $(CKPT),--checkpoint $(CKPT)) $(NER_OPTIONS)
 	$(NER)/bin/python -m models.ner.export models/ner/checkpoints/final.pt
 	$(NER)/bin/python -m models.ner.evaluate

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from deid.text.letters import WEIGHTS
 from deid.text.network import LABELS
 from deid.text.wordpiece import Shape
 
@@ -45,8 +46,9 @@ def write_models(folder: Path, knows: Knows, *, digits: tuple[str, float] = ("O"
     (folder / "ner").mkdir(parents=True, exist_ok=True)
     (folder / "ner" / "ner.onnx").write_bytes(network)
     (folder / "ner" / "vocab.txt").write_bytes(pieces)
-    lexicon = b"anna 4\nknee 1\n"
+    lexicon, letters = b"anna 4\nknee 1\n", bytes(WEIGHTS)
     (folder / "ner" / "lexicon.txt").write_bytes(lexicon)
+    (folder / "ner" / "letters.bin").write_bytes(letters)
     (folder / "manifest.toml").write_text(
         f"""
 [ner]
@@ -57,6 +59,8 @@ vocabulary = "ner/vocab.txt"
 vocabulary_sha256 = "{hashlib.sha256(pieces).hexdigest()}"
 lexicon = "ner/lexicon.txt"
 lexicon_sha256 = "{hashlib.sha256(lexicon).hexdigest()}"
+letters = "ner/letters.bin"
+letters_sha256 = "{hashlib.sha256(letters).hexdigest()}"
 labels = {CLASSES}
 licence = "Apache-2.0"
 source = "made by a test"

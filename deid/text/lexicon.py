@@ -28,7 +28,7 @@ class Known(IntFlag):
 
 
 COMBINATIONS = 16
-"""How many values there are."""
+"""How many values there are; of a word in no lexicon, `COMBINATIONS` and its look is said (`deid.text.letters`)."""
 
 
 def parse_lexicon(text: str) -> Mapping[str, int]:

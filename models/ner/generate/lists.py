@@ -29,6 +29,13 @@ def read(*paths: str) -> tuple[str, ...]:
 
 
 @functools.cache
+def common(lang: str, kind: str = "words") -> tuple[str, ...]:
+    """Return which lists a language has of everyday and clinical words, or of eponyms and products."""
+    names = sorted(path.name.removesuffix(".txt") for path in (WORDS / "common").glob(f"{lang}*.txt"))
+    return tuple(f"common/{name}" for name in names if name.endswith(".eponyms") == (kind == "eponyms"))
+
+
+@functools.cache
 def part(held_out: bool, *paths: str) -> tuple[str, ...]:  # noqa: FBT001 (it selects, as everywhere here)
     """Return the entries of some lists that are held out, or those that aren't.
 

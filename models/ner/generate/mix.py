@@ -19,9 +19,10 @@ TEMPLATES: dict[str, float] = {
     "kv": 6,
     "desc": 6,
     "overlay": 4,
-    "clean": 15,
+    "clean": 19,
     "joined": 7,
     "joined clean": 4,
+    "beside": 3,
 }
 ENOUGH = 15
 # Kind, share, maker. Nothing identifies in those with a *.
@@ -48,4 +49,6 @@ JOINED: dict[str, tuple[str, ...]] = {
     "joined": ("prose", "prose", "prose", "clean", "note"),
     "joined clean": ("clean",),
 }
+# Something identifying is put beside a template of these kinds: none of its words leads to it.
+BESIDE: dict[str, tuple[str, ...]] = {"beside": ("clean",)}
 LONGEST = 130

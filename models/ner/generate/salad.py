@@ -8,7 +8,7 @@ from functools import cache
 from random import Random
 
 from models.ner.generate.chance import Weighted, shaped
-from models.ner.generate.lists import pick, read
+from models.ner.generate.lists import common, pick, read
 from models.ner.generate.pieces import Piece
 from models.ner.generate.slots import Line
 from models.ner.generate.tables import Table
@@ -51,13 +51,12 @@ def _listed(lang: str) -> tuple[str, ...]:
 
 @cache
 def _words(lang: str) -> tuple[str, ...]:
-    own = read(f"common/{lang}")
-    return own or read("common/en")
+    return read(*common(lang)) or read(*common("en"))
 
 
 @cache
 def _eponyms(lang: str) -> tuple[str, ...]:
-    entries = read(f"common/{lang}.eponyms", "common/en.eponyms")
+    entries = read(*common(lang, "eponyms"), *common("en", "eponyms"))
     single = tuple(entry for entry in listed(lang, "eponym") if " " not in entry)
     return (*entries, *single)
 

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
+from models.ner.generate import salad
 from models.ner.generate import templates as lines
 from models.ner.generate.chance import Weighted, number
+from models.ner.generate.describe import put_beside
 from models.ner.generate.lists import pick
-from models.ner.generate.mix import BUILT, ENOUGH, JOINED, LANGUAGES, LONGEST, TEMPLATES
+from models.ner.generate.mix import BESIDE, BUILT, ENOUGH, JOINED, LANGUAGES, LONGEST, TEMPLATES
 from models.ner.generate.noise import noisy
 from models.ner.generate.pieces import Piece, Sample, joined
 from models.ner.generate.slots import Line, known
@@ -48,7 +50,8 @@ class Generator:
         """
         shares = {kind: share for kind, (share, _) in BUILT.items()}
         for kind, share in TEMPLATES.items():
-            count = len({id(tree) for part in JOINED.get(kind, (kind,)) for tree in self.trees.get((lang, part), ())})
+            parts = (JOINED | BESIDE).get(kind, (kind,))
+            count = len({id(tree) for part in parts for tree in self.trees.get((lang, part), ())})
             if count:
                 shares[kind] = share * min(1, count / ENOUGH)
         return shares
@@ -76,10 +79,28 @@ class Generator:
             pieces = BUILT[kind][1](line)
         elif kind in JOINED:
             pieces = self.text(line, kind)
+        elif kind in BESIDE:
+            pieces = put_beside(line, [self.harmless(line, kind)])
         else:
             pieces = []
             lines.render(pick(rng, self.trees[lang, kind]), rng, line.fill, pieces)
         return joined(noisy(pieces, rng, lang), lang, kind)
+
+    def harmless(self, line: Line, kind: str) -> list[Piece]:
+        """
+        Write a template that something identifying is put beside, or some words if the language has none.
+
+        Returns
+        -------
+        list of Piece
+            One text.
+        """
+        pieces: list[Piece] = []
+        trees = [tree for part in BESIDE[kind] for tree in self.trees.get((line.lang, part), ())]
+        if not trees:
+            return salad.words(line)
+        lines.render(pick(line.rng, trees), line.rng, line.fill, pieces)
+        return pieces
 
     def text(self, line: Line, kind: str) -> list[Piece]:
         """
