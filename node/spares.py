@@ -13,6 +13,7 @@ import errno
 import fcntl
 import os
 import random
+import secrets
 import stat
 import time
 from contextlib import contextmanager, suppress
@@ -111,8 +112,7 @@ class Spares:
                 return False
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # No name comes twice: who still means the file that had it before must not find another.
-            stem = os.path.basename(path).partition(".")[0]  # noqa: PTH119
-            os.rename(path, f"{self._folder}/{self._prefix}{stem}-{time.monotonic_ns():x}")  # noqa: PTH104
+            os.rename(path, f"{self._folder}/{self._prefix}{secrets.token_hex(8)}")  # noqa: PTH104
             self._room -= 1
             os.ftruncate(fd, 0)
         except OSError:

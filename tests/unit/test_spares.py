@@ -47,6 +47,7 @@ def test_the_files_of_a_job_that_is_done_become_empty_ones(spool: Spool) -> None
     files = spare_files(spool)
     assert [path.name.partition("-")[0] for path in files] == [INCOMING, OUTBOX]
     assert [path.stat().st_size for path in files] == [0, 0]
+    assert not any(job_id in path.name for path in files)
 
 
 def test_a_new_file_is_made_of_a_spare_of_its_own_folder(spool: Spool) -> None:
