@@ -112,9 +112,10 @@ class Spares:
                 return False
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # No name comes twice: who still means the file that had it before must not find another.
-            os.rename(path, f"{self._folder}/{self._prefix}{secrets.token_hex(8)}")  # noqa: PTH104
+            spare = f"{self._folder}/{self._prefix}{secrets.token_hex(8)}"
+            os.rename(path, spare)  # noqa: PTH104
             self._room -= 1
-            os.ftruncate(fd, 0)
+            _empty(fd, spare)
         except OSError:
             return False
         finally:
@@ -137,11 +138,20 @@ def _taken(spare: str, path: str) -> int | None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.rename(spare, path)  # noqa: PTH104
         if os.fstat(fd).st_size:  # who gave it died before it was empty
-            os.ftruncate(fd, 0)
+            _empty(fd, path)
     except OSError:
         os.close(fd)
         return None
     return fd
+
+
+def _empty(fd: int, path: str) -> None:
+    """Empty a file; what can't be emptied has to go, as it holds an instance."""
+    try:
+        os.ftruncate(fd, 0)
+    except OSError:
+        os.unlink(path)  # noqa: PTH108
+        raise
 
 
 @contextmanager

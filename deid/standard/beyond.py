@@ -96,7 +96,8 @@ DESCRIPTORS_BY_NAME = frozenset(
 
 _TYPED_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _TYPED = re.compile(
-    r"(?:Description|Comments?|Label|Title|Notes|Explanation|Remarks|Rationale|Summary|Information|Conditions)(?:Trial)?"
+    r"(?:Description|Comments?|Label|Title|Notes|Explanation|Remarks|Rationale|Summary|Information|Conditions)"
+    r"(?:Trial)?\Z"
 )
 _CODED = re.compile(r"CodeMeaning|CodingScheme|PrivateDataElement|DataElementDescription|SensitivityDescription")
 
@@ -115,8 +116,7 @@ def is_descriptor(tag: int) -> bool:
         return False
     if tag in DESCRIPTORS_BY_NAME:
         return True
-    found = list(_TYPED.finditer(keyword))
-    return bool(found) and found[-1].end() == len(keyword) and not _CODED.search(keyword)
+    return _TYPED.search(keyword) is not None and not _CODED.search(keyword)
 
 
 UIDS_OF_NO_INSTANCE = frozenset(

@@ -310,8 +310,9 @@ def examples(
     """
     encoding = tokeniser.encode(sample.text)
     labels = piece_labels(encoding, sample.spans)
-    known = [each % _LOOK for each in encoding.known]
-    if forgetting is not None:
+    if forgetting is None:
+        known = [each % _LOOK for each in encoding.known]
+    else:
         known = partly_known(encoding, labels, forgetting)
     return [
         Example(

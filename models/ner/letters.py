@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from deid.text.letters import SHORTEST, UNIT, WEIGHTS, degree, norm, places_of
+from deid.text.letters import SHORTEST, UNIT, WEIGHTS, Letters, norm, places_of
 from deid.text.lexicon import Known, parse_lexicon
 from models.ner.dataset import LETTERS, LEXICON
 
@@ -100,8 +100,8 @@ def learnt(given: Learnt, chosen: NDArray[np.int64]) -> Weights:
     return weights
 
 
-def rounded(weights: Weights) -> Weights:
-    """Return weights as they are written down.
+def written(weights: Weights) -> bytes:
+    """Return weights as `Letters` takes them.
 
     Parameters
     ----------
@@ -110,10 +110,10 @@ def rounded(weights: Weights) -> Weights:
 
     Returns
     -------
-    array
-        The same in multiples of `UNIT`.
+    bytes
+        The same in multiples of `UNIT`, a signed byte each.
     """
-    return np.asarray(np.clip(np.rint(weights / UNIT), -_LARGEST, _LARGEST))
+    return np.clip(np.rint(weights / UNIT), -_LARGEST, _LARGEST).astype(np.int8).tobytes()
 
 
 def looks(lexicon: Mapping[str, int]) -> dict[str, int]:
@@ -133,11 +133,10 @@ def looks(lexicon: Mapping[str, int]) -> dict[str, int]:
     part_of = np.array([_part(word) for word in given.words])
     out: dict[str, int] = {}
     for part in range(PARTS):
-        weights = rounded(learnt(given, np.flatnonzero(part_of != part))) * UNIT
+        letters = Letters(written(learnt(given, np.flatnonzero(part_of != part))))
         for word in lexicon:
             if len(word) >= SHORTEST and _part(word) == part:
-                places = list(places_of(word))
-                out[word] = degree(float(weights[places].sum()) / norm(len(places)))
+                out[word] = letters.look(word)
     return out
 
 
@@ -154,7 +153,7 @@ def write_letters(path: Path = LETTERS) -> None:
         Where to.
     """
     given = Learnt.of(parse_lexicon(LEXICON.read_text(encoding="utf-8")))
-    path.write_bytes(rounded(learnt(given, np.arange(len(given.words)))).astype(np.int8).tobytes())
+    path.write_bytes(written(learnt(given, np.arange(len(given.words)))))
 
 
 if __name__ == "__main__":

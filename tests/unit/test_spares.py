@@ -180,6 +180,18 @@ def test_where_there_are_no_locks_files_are_read_all_the_same_and_deleted(
     assert spare_files(spool) == []
 
 
+def test_what_cannot_be_emptied_is_deleted(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    (spool.path / SPARE / f"{INCOMING}-died").write_bytes(PATIENT)
+
+    def fails(_fd: int, _length: int) -> None:
+        raise OSError(errno.EIO, "the disk fails")
+
+    monkeypatch.setattr(os, "ftruncate", fails)
+    job_id = done(spool)
+    assert not spool.incoming_path(job_id).exists()
+    assert spare_files(spool) == []
+
+
 def test_threads_and_processes_never_share_a_spare(spool: Spool) -> None:
     for _ in range(20):
         done(spool)
