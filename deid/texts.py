@@ -26,13 +26,15 @@ class TextClass(StrEnum):
 
 
 THRESHOLDS: Mapping[TextClass, float] = {
-    TextClass.DESCRIPTIONS: 0.5,
-    TextClass.COMMENTS: 0.4,
-    TextClass.STRUCTURED: 0.4,
-    TextClass.PRIVATE: 0.4,
-    TextClass.LINES: 0.4,
+    TextClass.DESCRIPTIONS: 0.7,
+    TextClass.COMMENTS: 0.8,
+    TextClass.STRUCTURED: 0.8,
+    TextClass.PRIVATE: 0.8,
+    TextClass.LINES: 0.8,
 }
-"""How probable it must be that a word identifies somebody for it to be taken out, unless a profile says otherwise."""
+"""How probable it must be that a word identifies somebody for it to be taken out of a text in which nothing else does,
+unless a profile says otherwise.
+"""
 
 LOWEST_THRESHOLD = 0.05
 """Words that a network thinks less of are forgotten."""

@@ -12,6 +12,7 @@ from dataclasses import replace
 from deid.text.months import month_names
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.ratios import is_ratio
+from deid.text.sides import APART
 from deid.text.spans import Span, SpanKind
 from deid.vocabulary import is_common, is_country, is_function_word, is_measured, is_vocabulary
 
@@ -37,7 +38,6 @@ _CUES = frozenset(
     am v d le el il em z w den on of von du desde de fran från fra lmp edd born until before after
     """.split()  # noqa: SIM905  a table
 )
-_APART = re.compile(r"[ \t]+[-\u2013\u2014|][ \t]+")
 _ADDRESS = re.compile(r"\d{1,5}[A-Za-z]?[ \t]+[^\W\d_]")
 _STREETS = frozenset(
     """
@@ -45,6 +45,12 @@ _STREETS = frozenset(
     parkway st ave rd ln ct dr cres ter sq blvd gdns pkwy
     """.split()  # noqa: SIM905  a table
 )
+_NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
+_DECIMAL_AT_END = re.compile(r"[ \t]+\d{1,3}\.\d{1,2}")
+_UNIT_AFTER = re.compile(r"\.\d|[ \t]?(?:mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu)(?![^\W_])", re.IGNORECASE)
+_AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
+_TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
+_NUMBERED = frozenset({SpanKind.ID, SpanKind.PLACE, SpanKind.CONTACT})
 _LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
 _BEFORE_CHARS = 16
@@ -66,6 +72,8 @@ def trimmed(text: str, span: Span) -> Span | None:
         start, end = _on_its_side(text, start, end)
     if span.kind is SpanKind.PLACE and _ADDRESS.match(text, start, end):
         end = _end_of_address(text, start, end)
+    if span.kind in _NUMBERED:
+        end = without_measure(text, start, end)
     possessive = _POSSESSIVE.search(text, start, end)
     end = possessive.start() if possessive else end
     while start < end and not text[end - 1].isalnum() and not _closes(text, start, end):
@@ -77,9 +85,9 @@ def trimmed(text: str, span: Span) -> Span | None:
 
 def _on_its_side(text: str, start: int, end: int) -> tuple[int, int]:
     """Take away what stands on the other side of a dash between blanks, if it is clinical or common words alone."""
-    while (apart := _APART.search(text, start, end)) and _are_words(text, start, apart.start()):
+    while (apart := APART.search(text, start, end)) and _are_words(text, start, apart.start()):
         start = apart.end()
-    while (parts := list(_APART.finditer(text, start, end))) and _are_words(text, parts[-1].end(), end):
+    while (parts := list(APART.finditer(text, start, end))) and _are_words(text, parts[-1].end(), end):
         end = parts[-1].start()
     return start, end
 
@@ -95,6 +103,15 @@ def _end_of_address(text: str, start: int, end: int) -> int:
     last = max((at for at, word in enumerate(words) if word.group().casefold() in _STREETS), default=len(words) - 1)
     after = words[last + 1 :]
     return words[last].end() if after and _are_words(text, after[0].start(), end) else end
+
+
+def without_measure(text: str, start: int, end: int) -> int:
+    """Return where a number or an address ends that a measure follows: ``12 Mill Lane 7.2 BREAST``, ``7418 25 mm``."""
+    last = _NUMBER_AT_END.search(text, start, end)
+    if last is None:
+        return end
+    is_measure = _DECIMAL_AT_END.fullmatch(text, *last.span()) if "." not in text[start : last.start()] else None
+    return last.start() if is_measure or _UNIT_AFTER.match(text, end) else end
 
 
 def _of_kind(text: str, span: Span) -> Span | None:
@@ -186,10 +203,16 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
         return False
     if _DIGITS.search(text, span.start, span.end):
         return _is_size(text, span, words)
-    if all(map(is_function_word, words)):
+    if all(map(is_function_word, words)) or _is_after_injection(text, span):
         return True
     is_place = span.kind is SpanKind.PLACE
     return len(words) == 1 and is_country(words[0], is_place=is_place) and not is_after_title(text, span.start)
+
+
+def _is_after_injection(text: str, span: Span) -> bool:
+    """Tell whether it is ``p.i.`` after a time."""
+    is_written = _AFTER_INJECTION.fullmatch(text, span.start, span.end) is not None
+    return is_written and _TIME_BEFORE.search(text, max(0, span.start - _BEFORE_CHARS), span.start) is not None
 
 
 def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool) -> bool:

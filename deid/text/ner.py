@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from deid.text.dates import read_date
 from deid.text.edges import says_nothing, trimmed
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
+from deid.text.sides import told_apart
 from deid.text.spans import Span, SpanKind
 from deid.texts import LOWEST_THRESHOLD, THRESHOLDS, TextClass
 from deid.vocabulary import is_common, is_eponym, is_vocabulary
@@ -20,6 +22,16 @@ SURE = 0.9
 """From here on a word that is clinical vocabulary is taken out of a description as well."""
 PROBABLE = 0.75
 """From here on a word that is clinical vocabulary is taken out of any other text."""
+ACCOMPANIED = 0.25
+"""This is enough near something certain, whatever the threshold: where one name stands, another is to be expected."""
+ACCOMPANIED_IN_DESCRIPTION = 0.5
+"""And this in a description: what stands beside a name there is mostly worth keeping."""
+NEAR_CHARACTERS = 200
+"""How far that reaches."""
+ALONE = 0.5
+"""This is enough for what is read without what a dash parts it from."""
+STICKING = 0.25
+"""The part of the threshold that is enough for what sticks to something found."""
 
 _KINDS: Mapping[str, SpanKind] = {
     "NAME": SpanKind.NAME,
@@ -72,7 +84,7 @@ class Ner:
                 return each[text_class]
         raise KeyError(text_class)
 
-    def find(self, text: str, text_class: TextClass) -> list[Span]:
+    def find(self, text: str, text_class: TextClass, others: Iterable[Span] = ()) -> list[Span]:
         """Return what identifies somebody, in order, without overlaps.
 
         Parameters
@@ -82,16 +94,42 @@ class Ner:
         text_class
             chooses the threshold; clinical vocabulary is taken out only where it is more certain than that, and of
             descriptions where it is almost certain
+        others
+            what other finders found in the text: near that, as near what is certain here, less is enough
         """
         words = self.network.words(text)
         if not words:
             return []
-        is_description = text_class is TextClass.DESCRIPTIONS
-        found = _spans(text, words, self.threshold(text_class))
-        sure = [not _is_doubtful(text, span, is_description=is_description) for span in found]
-        return [
-            span for number, span in enumerate(found) if sure[number] or _is_part_of_name(text, found, sure, number)
-        ]
+        threshold = self.threshold(text_class)
+        found = _kept(text, words, [threshold] * len(words), text_class)
+        certain = [span for span in others if span.kind is not SpanKind.UID]
+        certain += [span for span in found if (span.confidence or 0.0) >= SURE]
+        if not certain:
+            return found
+        near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
+        enough = [min(near, threshold) if is_near else threshold for is_near in _near(words, certain)]
+        found = _kept(text, words, enough, text_class)
+        return told_apart(text, found, self.network.words, ALONE, SURE)
+
+
+def _near(words: tuple[Word, ...], certain: list[Span]) -> list[bool]:
+    """Tell of each word whether anything certain is near it."""
+    certain = sorted(certain, key=lambda span: span.start)
+    starts = [span.start for span in certain]
+    ends = list(accumulate((span.end for span in certain), max))  # the furthest one of those that begin up to each
+    out: list[bool] = []
+    for word in words:
+        last = bisect_right(starts, word.end + NEAR_CHARACTERS) - 1
+        out.append(last >= 0 and ends[last] >= word.start - NEAR_CHARACTERS)
+    return out
+
+
+def _kept(text: str, words: tuple[Word, ...], enough: list[float], text_class: TextClass) -> list[Span]:
+    """Return what is probable enough, without what is doubtful."""
+    is_description = text_class is TextClass.DESCRIPTIONS
+    found = _spans(text, words, enough)
+    sure = [not _is_doubtful(text, span, is_description=is_description) for span in found]
+    return [span for number, span in enumerate(found) if sure[number] or _is_part_of_name(text, found, sure, number)]
 
 
 def _is_doubtful(text: str, span: Span, *, is_description: bool) -> bool:
@@ -173,9 +211,9 @@ def _is_harmless(text: str) -> bool:
 # From words to spans
 
 
-def _spans(text: str, words: tuple[Word, ...], threshold: float) -> list[Span]:
+def _spans(text: str, words: tuple[Word, ...], enough: list[float]) -> list[Span]:
     out: list[Span] = []
-    for group in _groups(text, words, threshold):
+    for group in _groups(text, words, enough):
         span = Span(
             group[0].start,
             group[-1].end,
@@ -189,14 +227,13 @@ def _spans(text: str, words: tuple[Word, ...], threshold: float) -> list[Span]:
     return out
 
 
-def _groups(text: str, words: tuple[Word, ...], threshold: float) -> Iterator[list[Word]]:
-    """Yield the words of each thing that was found; what sticks to it needs but a fraction of the threshold."""
-    faint = max(LOWEST_THRESHOLD, threshold / 4)
+def _groups(text: str, words: tuple[Word, ...], enough: list[float]) -> Iterator[list[Word]]:
+    """Yield the words of each thing that was found; what sticks to it needs but a fraction of what is enough."""
     group: list[Word] = []
     waiting: list[Word] = []  # faint words that stick to one another, and maybe to what comes next
-    for word in words:
+    for word, threshold in zip(words, enough, strict=True):
         is_sure = word.probability >= threshold
-        if not is_sure and word.probability < faint:
+        if not is_sure and word.probability < max(LOWEST_THRESHOLD, threshold * STICKING):
             continue
         if group and _goes_on(text, group[-1], word, is_sure=is_sure):
             group.append(replace(word, label=group[0].label))

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from deid.fold import folded
 from deid.text.dates import find_dates
+from deid.text.edges import without_measure
 from deid.text.names import NAME_TRIGGERS, names_with_carets
 from deid.text.spans import Span, SpanKind
 
@@ -132,7 +133,8 @@ def _numbers(text: str) -> Iterator[Span]:
     for pattern, kind in _NUMBERS:
         for match in pattern.finditer(text):
             if not _is_series_of_values(match):
-                yield Span(*match.span(), kind, _NAME)
+                start, end = match.span()
+                yield Span(start, without_measure(text, start, end) if kind is SpanKind.CONTACT else end, kind, _NAME)
 
 
 _SHORTEST_NUMBER = 8

@@ -28,7 +28,7 @@ def quiet_again() -> Iterator[None]:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
-    write_models(tmp_path / "models", {"anna": ("B-NAME", 0.95), "jan": ("B-NAME", 0.4)})
+    write_models(tmp_path / "models", {"anna": ("B-NAME", 0.95), "jan": ("B-NAME", 0.75)})
     (tmp_path / "own.toml").write_text('options = ["clean_descriptors", "retain_long_modified_dates"]\n')
     config = (tmp_path / "node.toml").read_text()
     config = config.replace('# folder = "models"', 'folder = "models"')
@@ -61,8 +61,8 @@ def test_what_was_found_is_explained(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.usefixtures("place")
 def test_the_attribute_chooses_the_threshold(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "text", "axial for Jan")[1] == "axial for\n"
-    assert run(capsys, "text", "axial for Jan", "--attribute", "SeriesDescription")[1] == "axial for Jan\n"
+    assert run(capsys, "text", "axial for Jan")[1] == "axial for Jan\n"
+    assert run(capsys, "text", "axial for Jan", "--attribute", "SeriesDescription")[1] == "axial for\n"
     code, said, error = run(capsys, "text", "axial for Jan", "--attribute", "Nonsense")
     assert (code, said, error.count("\n")) == (2, "", 1)
 
@@ -80,7 +80,7 @@ def test_what_is_known_is_taken_out_and_dates_move_as_those_of_the_patient(capsy
 
 @pytest.mark.usefixtures("place")
 def test_the_lines_of_a_file_are_cleaned_one_by_one(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    Path("lines.txt").write_bytes("Anna here\r\n\nMünchen \udcff\nlast of Jan".encode("utf-8", "surrogateescape"))
+    Path("lines.txt").write_bytes("Anna here\r\n\nMünchen \udcff\nlast of Anna".encode("utf-8", "surrogateescape"))
     capfdbinary.readouterr()
     assert main(["clean", "--text", "lines.txt", "--config", "node.toml"]) == 0
     assert capfdbinary.readouterr().out == "here\r\n\nMünchen \udcff\nlast of".encode("utf-8", "surrogateescape")

@@ -17,11 +17,12 @@ from deid.engine import Instance, deidentify, explain
 from deid.errors import Misconfigured
 from deid.keys import Keys
 from deid.lines import class_named, text_rules
+from deid.needles import Kind, Needles
 from deid.onnx import read_entry, shipped_models
 from deid.profile import Profile, load_profile
 from deid.report import Seen
 from deid.text import SpanKind, TextRules, clean_text
-from deid.text.ner import Ner
+from deid.text.ner import NEAR_CHARACTERS, Ner
 from deid.text.network import LABELS, Network
 from deid.text.spans import Span
 from deid.text.windows import OVERLAP, ROOM, windows
@@ -33,8 +34,10 @@ from tests.tiny_network import write_models
 KNOWS = {
     "anna": ("B-NAME", 0.95),
     "kowalska": ("I-NAME", 0.95),
-    "jan": ("B-NAME", 0.45),
-    "liver": ("B-NAME", 0.8),
+    "jan": ("B-NAME", 0.75),
+    "ewa": ("B-NAME", 0.35),
+    "ola": ("B-NAME", 0.85),
+    "liver": ("B-NAME", 0.85),
     "heart": ("B-PLACE", 0.95),
     "lublin": ("B-PLACE", 0.95),
     "charite": ("B-ORG", 0.95),
@@ -211,16 +214,48 @@ def test_confidence_is_that_of_the_surest_word(ner: Ner) -> None:
 
 
 def test_each_class_has_its_threshold(ner: Ner) -> None:
-    assert found(ner, "for Jan", DESCRIPTIONS) == []
+    assert found(ner, "for Jan", DESCRIPTIONS) == [("Jan", SpanKind.NAME)]
     for where in set(TextClass) - {DESCRIPTIONS}:
-        assert found(ner, "for Jan", where) == [("Jan", SpanKind.NAME)]
+        assert found(ner, "for Jan", where) == []
 
 
 def test_a_profile_goes_before_the_manifest_and_that_before_what_is_usual(tmp_path: Path) -> None:
     folder = write_models(tmp_path, KNOWS, extra="thresholds = { descriptions = 0.6, lines = 0.2 }")
-    ner = Ner(Network(read_entry(folder, "ner")), {DESCRIPTIONS: 0.7})
-    assert [ner.threshold(where) for where in (DESCRIPTIONS, TextClass.LINES, COMMENTS)] == [0.7, 0.2, 0.4]
-    assert dict.fromkeys(TextClass, 0.4) | {DESCRIPTIONS: 0.5} == THRESHOLDS
+    ner = Ner(Network(read_entry(folder, "ner")), {DESCRIPTIONS: 0.75})
+    assert [ner.threshold(where) for where in (DESCRIPTIONS, TextClass.LINES, COMMENTS)] == [0.75, 0.2, 0.8]
+    assert dict.fromkeys(TextClass, 0.8) | {DESCRIPTIONS: 0.7} == THRESHOLDS
+
+
+def test_near_something_certain_less_is_enough(ner: Ner) -> None:
+    assert found(ner, "axial for Ewa") == []
+    assert found(ner, "axial for Ewa and Anna") == [("Ewa", SpanKind.NAME), ("Anna", SpanKind.NAME)]
+    assert found(ner, "Anna and axial for Ewa") == [("Anna", SpanKind.NAME), ("Ewa", SpanKind.NAME)]
+    far = "axial " * (1 + NEAR_CHARACTERS // 6)
+    assert found(ner, f"Anna {far}Ewa") == [("Anna", SpanKind.NAME)]
+    assert found(ner, f"Ewa {far}Anna") == [("Anna", SpanKind.NAME)]
+    assert found(ner, "axial for Ewa and Anna", DESCRIPTIONS) == [("Anna", SpanKind.NAME)]
+
+
+def test_what_is_not_certain_or_stays_is_no_company(ner: Ner) -> None:
+    assert found(ner, "Jan for Ewa") == []
+    assert found(ner, "Ola for Ewa") == [("Ola", SpanKind.NAME)]
+    assert found(ner, "Liver for Ewa", DESCRIPTIONS) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_found"), [(SpanKind.NAME, True), (SpanKind.DATE, True), (SpanKind.ID, True), (SpanKind.UID, False)]
+)
+def test_what_other_finders_found_is_company(ner: Ner, kind: SpanKind, is_found: bool) -> None:
+    text = "Ewa, axial 1.2.3"
+    assert bool(ner.find(text, COMMENTS, [Span(11, 16, kind, "header")])) is is_found
+
+
+def test_the_header_is_company(ner: Ner) -> None:
+    needles = Needles()
+    needles.add(Kind.NAME_PART, "Nowak")
+    rules = TextRules(needles, (), str, None, ner=ner)
+    assert clean_text("axial, Ewa", rules).text == "axial, Ewa"
+    assert clean_text("Nowak, axial, Ewa", rules).text == "axial"
 
 
 def test_clinical_words_stay_in_descriptions_unless_a_title_or_certainty_says_otherwise(ner: Ner) -> None:
@@ -334,15 +369,15 @@ def clean(given: Instance, context: Context) -> Dataset:
 
 def test_an_instance_is_read_by_class(models: Path) -> None:
     out = clean(instance(SeriesDescription="axial for Jan", ImageComments="axial for Jan"), tcia(models))
-    assert (out.SeriesDescription, out.ImageComments) == ("axial for Jan", "axial for")
+    assert (out.SeriesDescription, out.ImageComments) == ("axial for", "axial for Jan")
 
 
 def test_thresholds_of_the_profile_count(models: Path) -> None:
-    given = instance(SeriesDescription="axial for Jan")
+    given = instance(SeriesDescription="axial for Ewa")
     strict = tcia(models, text={"by": "ner", "thresholds": {"descriptions": 0.3}})
     assert clean(given, strict).SeriesDescription == "axial for"
-    assert clean(given, tcia(models)).SeriesDescription == "axial for Jan"
-    assert clean(given, tcia(models, text="rules")).SeriesDescription == "axial for Jan"
+    assert clean(given, tcia(models)).SeriesDescription == "axial for Ewa"
+    assert clean(given, tcia(models, text="rules")).SeriesDescription == "axial for Ewa"
 
 
 def test_a_text_of_a_report_is_of_the_class_structured(models: Path) -> None:

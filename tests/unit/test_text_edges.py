@@ -36,6 +36,12 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.NAME, "Lane - Page", "Lane - Page", "Lane - Page"),
         (SpanKind.PLACE, "4309 Candlewick Street KIDNEY T1", "4309 Candlewick Street KIDNEY", "4309 Candlewick Street"),
         (SpanKind.PLACE, "12 Heart Lane, Overbury", "12 Heart Lane, Overbury", "12 Heart Lane, Overbury"),
+        (SpanKind.PLACE, "12 Mill Lane 7.2 BREAST", "12 Mill Lane 7.2", "12 Mill Lane"),
+        (SpanKind.PLACE, "12 Mill Lane 7.2.2020", "12 Mill Lane 7.2", "12 Mill Lane"),
+        (SpanKind.PLACE, "Mill Lane 12", "Mill Lane 12", "Mill Lane 12"),
+        (SpanKind.CONTACT, "377 3098 48 mm nodule", "377 3098 48", "377 3098"),
+        (SpanKind.CONTACT, "377.3098 48.50", "377.3098 48.50", "377.3098 48.50"),
+        (SpanKind.ID, "7.2", "7.2", "7.2"),
     ],
 )
 def test_a_span_loses_what_only_stands_beside_it(kind: SpanKind, text: str, part: str, left: str) -> None:
@@ -59,6 +65,7 @@ def test_a_span_of_punctuation_is_none() -> None:
         (SpanKind.DATE, "oförändrat mot 2018.", "mot 2018"),
         (SpanKind.DATE, "run 4/7 best", "4/7"),
         (SpanKind.DATE, "next Monday", "Monday"),
+        (SpanKind.NAME, "FDG 94 min p.i. dynamic", "p.i."),
     ],
 )
 def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: str, part: str) -> None:
@@ -71,6 +78,7 @@ def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: s
         (SpanKind.NAME, "Dr Cuba", "Cuba"),
         (SpanKind.NAME, "Israel called", "Israel"),
         (SpanKind.NAME, "Van der Sluis", "Van"),
+        (SpanKind.NAME, "seen by P.I.", "P.I."),
         (SpanKind.PLACE, "Ward 7", "Ward 7"),
         (SpanKind.CONTACT, "pager 4471", "4471"),
         (SpanKind.DATE, "Ostern 2021", "Ostern 2021"),

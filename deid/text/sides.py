@@ -1,0 +1,94 @@
+"""What a dash between blanks or a comma parts is read apart.
+
+A network that finds a number or an address takes a code beside it for a part of it: ``17.7 FC13 - 4646745``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deid.text.spans import Span, SpanKind
+from deid.vocabulary import is_common, is_vocabulary
+
+if TYPE_CHECKING:
+    from deid.text.network import Word
+
+APART = re.compile(r"[ \t]+[-\u2013\u2014|][ \t]+")
+
+_READ_APART = re.compile(APART.pattern + r"|[,;][ \t]+")
+_NUMBERED = frozenset({SpanKind.ID, SpanKind.PLACE, SpanKind.CONTACT})
+_WORD = re.compile(r"[^\W_]+")
+_SHORT_CHARS = 3
+_Side = tuple[int, int]
+
+
+def told_apart(
+    text: str, found: list[Span], read: Callable[[str], tuple[Word, ...]], enough: float, sure: float
+) -> list[Span]:
+    """Take away of what was found what is harmless when its side is read alone, if another side has something certain.
+
+    Only codes and words that mean something else go: who or what place is unknown is often only told by what stands
+    beside it. What is all of its side stays, too.
+
+    Parameters
+    ----------
+    text
+        the text
+    found
+        what a network found in it, in order
+    read
+        the network
+    enough
+        how probable a word must be that stays
+    sure
+        and one that another may be harmless beside
+    """
+    if not any(span.kind in _NUMBERED for span in found) or not _READ_APART.search(text):
+        return found
+    sides = list(_sides(text))
+    doubts = {side: _doubts(text, side, read) for side in sides}
+    pieces = [piece for span in found for piece in _pieces(span, sides)]
+    certain = {side for side, piece in pieces if _most(doubts[side], piece) >= sure}
+    kept = [
+        piece
+        for side, piece in pieces
+        if not certain - {side} or not _may_go(text, side, piece) or _most(doubts[side], piece) >= enough
+    ]
+    return found if len(kept) == len(pieces) else kept
+
+
+def _may_go(text: str, side: _Side, piece: Span) -> bool:
+    if piece.kind not in _NUMBERED or (piece.start, piece.end) == side:
+        return False
+    return all(
+        len(word) <= _SHORT_CHARS or not word.isalpha() or is_vocabulary(word) or is_common(word)
+        for word in _WORD.findall(text, piece.start, piece.end)
+    )
+
+
+def _sides(text: str) -> Iterator[_Side]:
+    start = 0
+    for apart in _READ_APART.finditer(text):
+        yield start, apart.start()
+        start = apart.end()
+    yield start, len(text)
+
+
+def _doubts(text: str, side: _Side, read: Callable[[str], tuple[Word, ...]]) -> list[tuple[int, int, float]]:
+    """Return start, end and probability of a side's words, read alone."""
+    start, end = side
+    return [(start + word.start, start + word.end, word.probability) for word in read(text[start:end])]
+
+
+def _pieces(span: Span, sides: list[_Side]) -> Iterator[tuple[_Side, Span]]:
+    for side in sides:
+        start, end = max(span.start, side[0]), min(span.end, side[1])
+        if start < end:
+            yield side, replace(span, start=start, end=end)
+
+
+def _most(doubts: list[tuple[int, int, float]], piece: Span) -> float:
+    return max((doubt for start, end, doubt in doubts if start < piece.end and piece.start < end), default=0.0)
