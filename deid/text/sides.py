@@ -6,8 +6,11 @@ A network that finds a number or an address takes a code beside it for a part of
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from deid.text.spans import Span, SpanKind
@@ -22,7 +25,9 @@ _READ_APART = re.compile(APART.pattern + r"|[,;][ \t]+")
 _NUMBERED = frozenset({SpanKind.ID, SpanKind.PLACE, SpanKind.CONTACT})
 _WORD = re.compile(r"[^\W_]+")
 _SHORT_CHARS = 3
+_ENOUGH_SIDES = 2  # of them, one is always another
 _Side = tuple[int, int]
+_start, _end = itemgetter(0), itemgetter(1)
 
 
 def told_apart(
@@ -48,14 +53,20 @@ def told_apart(
     """
     if not any(span.kind in _NUMBERED for span in found) or not _READ_APART.search(text):
         return found
+    doubts = cache(lambda side: _doubts(text, side, read))
     sides = list(_sides(text))
-    doubts = {side: _doubts(text, side, read) for side in sides}
     pieces = [piece for span in found for piece in _pieces(span, sides)]
-    certain = {side for side, piece in pieces if _most(doubts[side], piece) >= sure}
+    harmless = [_may_go(text, side, piece) and _most(doubts(side), piece) < enough for side, piece in pieces]
+    if not any(harmless):
+        return found
+    certain: set[_Side] = set()
+    for side, piece in pieces:
+        if len(certain) < _ENOUGH_SIDES and _most(doubts(side), piece) >= sure:
+            certain.add(side)
     kept = [
         piece
-        for side, piece in pieces
-        if not certain - {side} or not _may_go(text, side, piece) or _most(doubts[side], piece) >= enough
+        for (side, piece), is_harmless in zip(pieces, harmless, strict=True)
+        if not is_harmless or not certain - {side}
     ]
     return found if len(kept) == len(pieces) else kept
 
@@ -72,9 +83,11 @@ def _may_go(text: str, side: _Side, piece: Span) -> bool:
 def _sides(text: str) -> Iterator[_Side]:
     start = 0
     for apart in _READ_APART.finditer(text):
-        yield start, apart.start()
+        if start < apart.start():
+            yield start, apart.start()
         start = apart.end()
-    yield start, len(text)
+    if start < len(text):
+        yield start, len(text)
 
 
 def _doubts(text: str, side: _Side, read: Callable[[str], tuple[Word, ...]]) -> list[tuple[int, int, float]]:
@@ -84,11 +97,10 @@ def _doubts(text: str, side: _Side, read: Callable[[str], tuple[Word, ...]]) -> 
 
 
 def _pieces(span: Span, sides: list[_Side]) -> Iterator[tuple[_Side, Span]]:
-    for side in sides:
-        start, end = max(span.start, side[0]), min(span.end, side[1])
-        if start < end:
-            yield side, replace(span, start=start, end=end)
+    for side in sides[bisect_right(sides, span.start, key=_end) : bisect_left(sides, span.end, key=_start)]:
+        yield side, replace(span, start=max(span.start, side[0]), end=min(span.end, side[1]))
 
 
 def _most(doubts: list[tuple[int, int, float]], piece: Span) -> float:
-    return max((doubt for start, end, doubt in doubts if start < piece.end and piece.start < end), default=0.0)
+    first, last = bisect_right(doubts, piece.start, key=_end), bisect_left(doubts, piece.end, key=_start)
+    return max((doubt for _, _, doubt in doubts[first:last]), default=0.0)

@@ -12,11 +12,12 @@ ALONE = {"4646745": 1.0, "FC13": 0.1, "Lane": 1.0, "Umpleby": 0.1, "12": 0.1}
 
 
 def read(text: str) -> tuple[Word, ...]:
-    return tuple(
+    found = (
         Word(text.index(word), text.index(word) + len(word), probability, "ID", True)
         for word, probability in ALONE.items()
         if word in text
     )
+    return tuple(sorted(found, key=lambda word: word.start))
 
 
 def kept(text: str, *parts: tuple[str, SpanKind]) -> list[str]:
@@ -51,3 +52,9 @@ def test_names_dates_and_ages_stay(kind: SpanKind) -> None:
 
 def test_an_unknown_place_stays() -> None:
     assert kept("at Umpleby - 4646745", ("Umpleby", SpanKind.PLACE), ("4646745", SpanKind.ID)) == ["Umpleby", "4646745"]
+
+
+def test_nothing_between_two_commas_is_no_side() -> None:
+    text = "NECK FC13,  , , 4646745"
+    assert kept(text, ("FC13,  , , 4646745", SpanKind.ID)) == ["4646745"]
+    assert kept(", " * 9 + text + " - ", ("FC13", SpanKind.ID), ("4646745", SpanKind.ID)) == ["4646745"]
