@@ -30,7 +30,7 @@ THRESHOLDS: Mapping[TextClass, float] = {
     TextClass.COMMENTS: 0.8,
     TextClass.STRUCTURED: 0.8,
     TextClass.PRIVATE: 0.8,
-    TextClass.LINES: 0.8,
+    TextClass.LINES: 0.4,
 }
 """How probable it must be that a word identifies somebody for it to be taken out of a text in which nothing else does,
 unless a profile says otherwise.

@@ -214,8 +214,9 @@ def test_confidence_is_that_of_the_surest_word(ner: Ner) -> None:
 
 
 def test_each_class_has_its_threshold(ner: Ner) -> None:
-    assert found(ner, "for Jan", DESCRIPTIONS) == [("Jan", SpanKind.NAME)]
-    for where in set(TextClass) - {DESCRIPTIONS}:
+    for where in (DESCRIPTIONS, TextClass.LINES):
+        assert found(ner, "for Jan", where) == [("Jan", SpanKind.NAME)]
+    for where in (COMMENTS, TextClass.STRUCTURED, TextClass.PRIVATE):
         assert found(ner, "for Jan", where) == []
 
 
@@ -223,7 +224,7 @@ def test_a_profile_goes_before_the_manifest_and_that_before_what_is_usual(tmp_pa
     folder = write_models(tmp_path, KNOWS, extra="thresholds = { descriptions = 0.6, lines = 0.2 }")
     ner = Ner(Network(read_entry(folder, "ner")), {DESCRIPTIONS: 0.75})
     assert [ner.threshold(where) for where in (DESCRIPTIONS, TextClass.LINES, COMMENTS)] == [0.75, 0.2, 0.8]
-    assert dict.fromkeys(TextClass, 0.8) | {DESCRIPTIONS: 0.7} == THRESHOLDS
+    assert dict.fromkeys(TextClass, 0.8) | {DESCRIPTIONS: 0.7, TextClass.LINES: 0.4} == THRESHOLDS
 
 
 def test_near_something_certain_less_is_enough(ner: Ner) -> None:
