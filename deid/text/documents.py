@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from xml.parsers import expat
 
 import numpy as np
@@ -195,6 +196,13 @@ _SAFE_URLS = ("http://www.w3.org/", "http://hl7.org/", "http://www.hl7.org/")
 _OPAQUE_ATTRIBUTES = frozenset({"representation", "compression", "integrityCheck"})
 _DEEPEST_XML = 200
 _LARGEST_XML_BYTES = 64 << 20
+_DOUBTFUL = 0.5
+
+
+def _stricter(ner: Ner) -> Ner:
+    """Let the network be listened to in a document as soon as it is more probable than not, unless somebody set it."""
+    usual = {TextClass.DESCRIPTIONS: _DOUBTFUL}
+    return replace(ner, thresholds={**usual, **ner.network.thresholds, **ner.thresholds})
 
 
 class _Cda:
@@ -202,7 +210,7 @@ class _Cda:
 
     def __init__(self, needles: Iterable[Needle], ner: Ner | None) -> None:
         self._known = KnownFinder(needles)
-        self._ner = ner
+        self._ner = _stricter(ner) if ner is not None else None
         self._patterns = PatternFinder()
         self._open: list[str] = []
         self._text: list[str] = []

@@ -50,7 +50,7 @@ _DECIMAL_AT_END = re.compile(r"[ \t]+\d{1,3}\.\d{1,2}")
 _UNIT_AFTER = re.compile(r"\.\d|[ \t]?(?:mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu)(?![^\W_])", re.IGNORECASE)
 _AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
 _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
-_NUMBERED = frozenset({SpanKind.ID, SpanKind.PLACE, SpanKind.CONTACT})
+_NUMBERS = frozenset({SpanKind.ID, SpanKind.CONTACT})
 _LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
 _BEFORE_CHARS = 16
@@ -70,9 +70,10 @@ def trimmed(text: str, span: Span) -> Span | None:
     start = label.end() if label else start
     if span.kind is not SpanKind.NAME:
         start, end = _on_its_side(text, start, end)
-    if span.kind is SpanKind.PLACE and _ADDRESS.match(text, start, end):
+    is_address = span.kind is SpanKind.PLACE and _ADDRESS.match(text, start, end) is not None
+    if is_address:
         end = _end_of_address(text, start, end)
-    if span.kind in _NUMBERED:
+    if is_address or span.kind in _NUMBERS:
         end = without_measure(text, start, end)
     possessive = _POSSESSIVE.search(text, start, end)
     end = possessive.start() if possessive else end
@@ -108,7 +109,7 @@ def _end_of_address(text: str, start: int, end: int) -> int:
 def without_measure(text: str, start: int, end: int) -> int:
     """Return where a number or an address ends that a measure follows: ``12 Mill Lane 7.2 BREAST``, ``7418 25 mm``."""
     last = _NUMBER_AT_END.search(text, start, end)
-    if last is None:
+    if last is None or not _DIGITS.search(text, start, last.start()):  # Station 4.2 has no other number
         return end
     is_measure = _DECIMAL_AT_END.fullmatch(text, *last.span()) if "." not in text[start : last.start()] else None
     return last.start() if is_measure or _UNIT_AFTER.match(text, end) else end

@@ -14,7 +14,7 @@ from pydicom.sequence import Sequence
 from deid.context import Context
 from deid.encoding.reader import read_part10
 from deid.engine import Instance, deidentify, explain
-from deid.errors import Misconfigured
+from deid.errors import Misconfigured, Refused
 from deid.keys import Keys
 from deid.lines import class_named, text_rules
 from deid.needles import Kind, Needles
@@ -22,6 +22,7 @@ from deid.onnx import read_entry, shipped_models
 from deid.profile import Profile, load_profile
 from deid.report import Seen
 from deid.text import SpanKind, TextRules, clean_text
+from deid.text.documents import judge_document
 from deid.text.ner import NEAR_CHARACTERS, Ner
 from deid.text.network import LABELS, Network
 from deid.text.spans import Span
@@ -35,6 +36,7 @@ KNOWS = {
     "anna": ("B-NAME", 0.95),
     "kowalska": ("I-NAME", 0.95),
     "jan": ("B-NAME", 0.75),
+    "iga": ("B-NAME", 0.6),
     "ewa": ("B-NAME", 0.35),
     "ola": ("B-NAME", 0.85),
     "liver": ("B-NAME", 0.85),
@@ -517,3 +519,10 @@ def test_the_shipped_network_finds_names(text: str) -> None:
     ner = Ner(Network(read_entry(shipped_models(), "ner")), {})
     assert any(span.kind is SpanKind.NAME for span in ner.find(text, COMMENTS))
     assert isinstance(ner.find(text, COMMENTS)[0], Span)
+
+
+def test_a_document_is_refused_for_what_a_description_keeps(ner: Ner) -> None:
+    assert found(ner, "axial of Iga", DESCRIPTIONS) == []
+    with pytest.raises(Refused):
+        judge_document("text/xml", b"<a>axial of Iga</a>", (), ner)
+    judge_document("text/xml", b"<a>axial of Iga</a>", (), Ner(ner.network, {DESCRIPTIONS: 0.7}))

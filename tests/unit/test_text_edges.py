@@ -42,6 +42,9 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.CONTACT, "377 3098 48 mm nodule", "377 3098 48", "377 3098"),
         (SpanKind.CONTACT, "377.3098 48.50", "377.3098 48.50", "377.3098 48.50"),
         (SpanKind.ID, "7.2", "7.2", "7.2"),
+        (SpanKind.PLACE, "auf Station 4.2 heute", "Station 4.2", "Station 4.2"),
+        (SpanKind.PLACE, "3. Stock Raum 2.01", "3. Stock Raum 2.01", "3. Stock Raum 2.01"),
+        (SpanKind.ID, "Bett 12 min", "Bett 12", "Bett 12"),
     ],
 )
 def test_a_span_loses_what_only_stands_beside_it(kind: SpanKind, text: str, part: str, left: str) -> None:
