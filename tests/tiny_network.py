@@ -46,8 +46,9 @@ def write_models(folder: Path, knows: Knows, *, digits: tuple[str, float] = ("O"
     (folder / "ner").mkdir(parents=True, exist_ok=True)
     (folder / "ner" / "ner.onnx").write_bytes(network)
     (folder / "ner" / "vocab.txt").write_bytes(pieces)
-    lexicon, letters = b"anna 4\nknee 1\n", bytes(WEIGHTS)
+    lexicon, names, letters = b"anna 4\nknee 1\n", b"knee 4\nolena 4\n", bytes(WEIGHTS)
     (folder / "ner" / "lexicon.txt").write_bytes(lexicon)
+    (folder / "ner" / "names.txt").write_bytes(names)
     (folder / "ner" / "letters.bin").write_bytes(letters)
     (folder / "manifest.toml").write_text(
         f"""
@@ -59,6 +60,8 @@ vocabulary = "ner/vocab.txt"
 vocabulary_sha256 = "{hashlib.sha256(pieces).hexdigest()}"
 lexicon = "ner/lexicon.txt"
 lexicon_sha256 = "{hashlib.sha256(lexicon).hexdigest()}"
+names = "ner/names.txt"
+names_sha256 = "{hashlib.sha256(names).hexdigest()}"
 letters = "ner/letters.bin"
 letters_sha256 = "{hashlib.sha256(letters).hexdigest()}"
 labels = {CLASSES}

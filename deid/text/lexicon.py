@@ -46,3 +46,11 @@ def parse_lexicon(text: str) -> Mapping[str, int]:
             raise ValueError(f"line {number} of the lexicon is no word and number")
         out[word] = int(known)
     return out
+
+
+def united(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    """Return what either of two lexicons knows of a word, `Known` by `Known`."""
+    out = dict(one)
+    for word, known in other.items():
+        out[word] = out.get(word, 0) | known
+    return out

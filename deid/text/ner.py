@@ -28,6 +28,10 @@ ACCOMPANIED_IN_DESCRIPTION = 0.5
 """And this in a description: what stands beside a name there is mostly worth keeping."""
 NEAR_CHARACTERS = 200
 """How far that reaches."""
+BESIDE = 0.25
+"""This is enough for a name or place right beside another that was found: they are mostly of several words."""
+BESIDE_CERTAIN = 0.1
+"""And this right beside one that is certain, for a word that isn't common."""
 ALONE = 0.5
 """This is enough for what is read without what a dash parts it from."""
 STICKING = 0.25
@@ -101,15 +105,17 @@ class Ner:
         if not words:
             return []
         threshold = self.threshold(text_class)
-        found = _kept(text, words, [threshold] * len(words), text_class)
+        enough = [threshold] * len(words)
+        found = _kept(text, words, enough, text_class)
         certain = [span for span in others if span.kind is not SpanKind.UID]
         certain += [span for span in found if (span.confidence or 0.0) >= SURE]
-        if not certain:
-            return found
-        near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
-        enough = [min(near, threshold) if is_near else threshold for is_near in _near(words, certain)]
-        found = _kept(text, words, enough, text_class)
-        return told_apart(text, found, self.network.words, ALONE, SURE)
+        if certain:
+            near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
+            enough = [min(near, threshold) if is_near else threshold for is_near in _near(words, certain)]
+        elif not found:
+            return []
+        found = _kept(text, words, _enough_beside(text, words, enough), text_class)
+        return told_apart(text, found, self.network.words, ALONE, SURE) if certain else found
 
 
 def _near(words: tuple[Word, ...], certain: list[Span]) -> list[bool]:
@@ -121,6 +127,23 @@ def _near(words: tuple[Word, ...], certain: list[Span]) -> list[bool]:
     for word in words:
         last = bisect_right(starts, word.end + NEAR_CHARACTERS) - 1
         out.append(last >= 0 and ends[last] >= word.start - NEAR_CHARACTERS)
+    return out
+
+
+def _enough_beside(text: str, words: tuple[Word, ...], enough: list[float]) -> list[float]:
+    """Return how much is enough of each word, less of it beside a word of which there is enough."""
+    out = list(enough)
+    for step in (1, -1):
+        for at in range(len(words))[::step]:
+            if not 0 <= at - step < len(words):
+                continue
+            near, word = words[at - step], words[at]
+            if near.probability < out[at - step] or not {_KINDS[near.label], _KINDS[word.label]} <= _NAMED:
+                continue
+            first, last = (near, word) if step > 0 else (word, near)
+            if _BETWEEN_WORDS.fullmatch(text, first.end, last.start):
+                is_rare = near.probability >= SURE and not is_common(text[word.start : word.end])
+                out[at] = min(out[at], BESIDE_CERTAIN if is_rare else BESIDE)
     return out
 
 

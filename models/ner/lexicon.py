@@ -1,20 +1,22 @@
 """Make lexicon.txt of the word lists, the templates and the public descriptions: `python -m models.ner.lexicon`.
 
-It is what training sees and no more: held-out names, places, descriptions and templates are not in it.
+It is what training sees and no more: held-out names, places, descriptions and templates are not in it. The names and
+places held out are in names.txt, which the node reads as well and neither training nor an exam of unknown names does.
 """
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from deid.fold import spellings
 from deid.text.lexicon import Known
 from deid.text.wordpiece import normal_words
 from deid.vocabulary import words_of
-from models.ner.dataset import HERE, LEXICON, descriptions, is_held_out
+from models.ner.dataset import HERE, LEXICON, NAMES, descriptions, is_held_out
 
 WORDS = HERE / "words"
 _BRANDS = frozenset({"eponym", "device", "vendor", "model", "trial", "score"})
@@ -44,6 +46,34 @@ def lexicon() -> dict[str, Known]:
         for word in words:
             if len(word) >= _SHORTEST:
                 out[word] = out.get(word, Known.NOTHING) | known
+    unseen = set(_names(held_out=True))
+    for word in _rare_names():
+        if word not in unseen:
+            out.setdefault(word, Known.NAME)
+    return out
+
+
+def held_out_names(lexicon: Mapping[str, Known]) -> dict[str, Known]:
+    """Return what the names and places held out add to what is known.
+
+    Parameters
+    ----------
+    lexicon : mapping
+        As `lexicon` returns it.
+
+    Returns
+    -------
+    dict
+        Word in its normal form → what it occurs as, too.
+    """
+    out: dict[str, Known] = {}
+    for known, words in ((Known.NAME, _names(held_out=True)), (Known.PLACE, _places(held_out=True))):
+        for word in words:
+            if len(word) >= _SHORTEST and known not in lexicon.get(word, Known.NOTHING):
+                out[word] = out.get(word, Known.NOTHING) | known
+    for word in _rare_names(held_out=True):
+        if word not in lexicon:
+            out.setdefault(word, Known.NAME)
     return out
 
 
@@ -97,31 +127,37 @@ def _eponyms() -> Iterator[str]:
                 yield from normal_words(line)
 
 
-def _names() -> Iterator[str]:
+def _names(*, held_out: bool = False) -> Iterator[str]:
     for path in sorted((WORDS / "names").rglob("*.txt")):
-        yield from _parts(entry for line in _lines(path) for entry in line.split("\t"))
+        yield from _parts((entry for line in _lines(path) for entry in line.split("\t")), held_out=held_out)
 
 
-def _places() -> Iterator[str]:
-    yield from _parts(line.split("\t")[0] for line in _lines(WORDS / "places" / "cities.txt"))
+def _rare_names(*, held_out: bool = False) -> Iterator[str]:
+    """Yield names that the lexicon takes up if it knows the word as nothing else."""
+    with gzip.open(WORDS / "names" / "census.txt.gz", "rt", encoding="ascii") as lines:
+        yield from (name for name in map(str.strip, lines) if is_held_out(name) == held_out)
 
 
-def _parts(entries: Iterable[str]) -> Iterator[str]:
-    """Return the words of names in all their spellings; of several words, not the short ones."""
+def _places(*, held_out: bool = False) -> Iterator[str]:
+    yield from _parts((line.split("\t")[0] for line in _lines(WORDS / "places" / "cities.txt")), held_out=held_out)
+
+
+def _parts(entries: Iterable[str], *, held_out: bool) -> Iterator[str]:
+    """Yield the words of names in all their spellings; of several words, not the short ones."""
     for entry in entries:
-        if is_held_out(entry):
-            continue
-        for spelling in spellings(entry.casefold()):
-            words = normal_words(spelling)
-            yield from (word for word in words if len(words) == 1 or len(word) >= _SHORTEST_PART)
+        if is_held_out(entry) == held_out:
+            for spelling in spellings(entry.casefold()):
+                words = normal_words(spelling)
+                yield from (word for word in words if len(words) == 1 or len(word) >= _SHORTEST_PART)
 
 
 def main() -> None:
-    """Write the lexicon."""
+    """Write both lists."""
     known = lexicon()
-    LEXICON.write_text("".join(f"{word} {int(known[word])}\n" for word in sorted(known)), encoding="utf-8")
-    counts = Counter(known.values())
-    print(f"{len(known)} words:", *(f"{each!r} {count}" for each, count in counts.most_common()))  # noqa: T201
+    for path, words in ((LEXICON, known), (NAMES, held_out_names(known))):
+        path.write_text("".join(f"{word} {int(words[word])}\n" for word in sorted(words)), encoding="utf-8")
+        counts = Counter(words.values())
+        print(f"{path.name}: {len(words)} words:", *(f"{each!r} {count}" for each, count in counts.most_common()))  # noqa: T201
 
 
 if __name__ == "__main__":

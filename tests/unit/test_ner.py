@@ -23,6 +23,7 @@ from deid.profile import Profile, load_profile
 from deid.report import Seen
 from deid.text import SpanKind, TextRules, clean_text
 from deid.text.documents import judge_document
+from deid.text.lexicon import Known
 from deid.text.ner import NEAR_CHARACTERS, Ner
 from deid.text.network import LABELS, Network
 from deid.text.spans import Span
@@ -46,6 +47,7 @@ KNOWS = {
     "gwpacs": ("B-CONTACT", 0.95),
     "maja": ("B-DATE", 0.95),
     "z": ("I-NAME", 0.2),
+    "umpleby": ("I-NAME", 0.15),
     "-": ("I-NAME", 0.1),
     "dziewiecdziesiat": ("B-AGE", 0.95),
 }
@@ -111,6 +113,17 @@ def test_a_name_glued_to_a_date_is_judged_apart_from_it(ner: Ner) -> None:
     assert found(ner, "anna20190312") == [("anna", SpanKind.NAME)]
     assert cleaned(ner, "anna20190312 x") == "20180205 x"
     assert found(ner, "anna2b 7") == [("anna2b", SpanKind.NAME)]
+
+
+def test_names_that_only_exams_use_are_known_but_in_exams(models: Path) -> None:
+    entry = read_entry(models, "ner")
+    knowing, unknowing = Network(entry), Network(entry, knows_names=False)
+    text = "Olena knee"
+    assert set(knowing.pieces.encode("knee").known) == {Known.WORD | Known.NAME}
+    assert set(unknowing.pieces.encode("knee").known) == {Known.WORD}
+    assert Known.NAME in knowing.pieces.encode(text).known
+    assert Known.NAME not in unknowing.pieces.encode(text).known
+    assert knowing.identity != unknowing.identity
 
 
 # Windows
@@ -237,6 +250,21 @@ def test_near_something_certain_less_is_enough(ner: Ner) -> None:
     assert found(ner, f"Anna {far}Ewa") == [("Anna", SpanKind.NAME)]
     assert found(ner, f"Ewa {far}Anna") == [("Anna", SpanKind.NAME)]
     assert found(ner, "axial for Ewa and Anna", DESCRIPTIONS) == [("Anna", SpanKind.NAME)]
+
+
+def test_right_beside_something_found_less_is_enough(ner: Ner) -> None:
+    assert found(ner, "axial Ewa Ola") == [("Ewa", SpanKind.NAME), ("Ola", SpanKind.NAME)]
+    assert [part for part, _ in found(ner, "axial Ola, Ewa Jan")] == ["Ola", "Ewa", "Jan"]
+    assert found(ner, "Ola Ewa", DESCRIPTIONS) == [("Ola", SpanKind.NAME), ("Ewa", SpanKind.NAME)]
+    assert found(ner, "Ola\nEwa") == [("Ola", SpanKind.NAME)]
+    assert found(ner, "Ola axial Ewa") == [("Ola", SpanKind.NAME)]
+    assert found(ner, "axial Iga Ewa") == []
+
+
+def test_right_beside_something_certain_the_least_is_enough(ner: Ner) -> None:
+    assert found(ner, "axial Anna Umpleby") == [("Anna Umpleby", SpanKind.NAME)]
+    assert found(ner, "axial Ola Umpleby") == [("Ola", SpanKind.NAME)]
+    assert found(ner, "axial Anna z") == [("Anna", SpanKind.NAME)]  # a common word
 
 
 def test_what_is_not_certain_or_stays_is_no_company(ner: Ner) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from random import Random
 
@@ -10,11 +11,13 @@ from deid.text.lexicon import COMBINATIONS, Known, parse_lexicon
 from deid.text.wordpiece import LONGEST, WordPiece, normal_words, read_vocabulary
 from models.ner.dataset import (
     FORGOTTEN,
+    FORGOTTEN_AS_NAME,
     FORGOTTEN_IDENTIFYING,
     HERE,
     IGNORED,
     LABELS,
     LEXICON,
+    NAMES,
     VOCABULARY,
     Text,
     examples,
@@ -27,7 +30,7 @@ from models.ner.dataset import (
     read_labelled,
 )
 from models.ner.dataset import tokeniser as tokeniser_of_node
-from models.ner.lexicon import lexicon
+from models.ner.lexicon import held_out_names, lexicon
 from models.ner.scores import Scores
 
 
@@ -138,18 +141,35 @@ def test_scores_count_clean_texts_that_are_altered() -> None:
     assert scores.altered[0][1] == ["ID T2"]
 
 
-def test_the_lexicon_is_what_the_lists_and_templates_hold() -> None:
-    assert parse_lexicon(LEXICON.read_text(encoding="utf-8")) == lexicon()
+@pytest.fixture(scope="module")
+def known() -> dict[str, Known]:
+    return lexicon()
 
 
-def test_the_lexicon_has_no_name_that_is_held_out() -> None:
-    known = lexicon()
+def test_the_lexicons_are_what_the_lists_and_templates_hold(known: dict[str, Known]) -> None:
+    assert parse_lexicon(LEXICON.read_text(encoding="utf-8")) == known
+    assert parse_lexicon(NAMES.read_text(encoding="utf-8")) == held_out_names(known)
+
+
+def test_held_out_names_are_in_the_other_list_alone(known: dict[str, Known]) -> None:
+    others = held_out_names(known)
     lists = (HERE / "words" / "names").rglob("family.txt")
     held_out = [line for path in lists for line in path.read_text(encoding="utf-8").split("\n") if is_held_out(line)]
     single = [words[0] for line in held_out if len(words := normal_words(line)) == 1 and line.isascii()]
     listed = sum(bool(known.get(word, 0) & Known.NAME) for word in single)
     assert len(single) > 1000
     assert listed < 0.15 * len(single)  # those that another spelling or a given name brings in
+    assert all((known.get(word, 0) | others.get(word, 0)) & Known.NAME for word in single if len(word) > 1)
+    assert not any(known.get(word, 0) & added for word, added in others.items())
+
+
+def test_a_rare_name_is_known_as_one_unless_the_word_is_known_otherwise(known: dict[str, Known]) -> None:
+    with gzip.open(HERE / "words" / "names" / "census.txt.gz", "rt", encoding="ascii") as lines:
+        rare = [line.strip() for line in lines]
+    assert len(rare) > 190_000
+    assert known["umpleby"] == Known.NAME
+    assert sum(known.get(name) == Known.NAME for name in rare) > 150_000
+    assert Known.NAME not in known["artery"]
 
 
 def test_training_forgets_more_of_what_identifies() -> None:
@@ -163,12 +183,21 @@ def test_training_forgets_more_of_what_identifies() -> None:
     assert known[2000:].count(0) / 2000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.04)
 
 
+def test_of_a_name_that_is_a_word_too_the_name_alone_is_forgotten_now_and_then() -> None:
+    cutter = WordPiece(read_vocabulary(VOCABULARY), {"stone": Known.NAME | Known.WORD})
+    encoding = cutter.encode("Stone " * 2000)
+    of_names = partly_known(encoding, [1] * 2000, Random(1))
+    assert of_names.count(Known.WORD) / 2000 == pytest.approx(FORGOTTEN_AS_NAME, abs=0.03)
+    assert of_names.count(0) / 2000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.04)
+    assert Known.WORD not in partly_known(encoding, [0] * 2000, Random(1))
+
+
 def test_what_is_forgotten_has_the_look_of_a_word_that_nobody_knows() -> None:
     cutter = tokeniser_of_node({"baker": 5})
     known = cutter.encode("Baker").known[0] % 64
     assert known & Known.NAME
     found = set(partly_known(cutter.encode("Baker " * 200), [1] * 200, Random(1)))
-    assert found == {known, COMBINATIONS + 5}
+    assert found == {known, COMBINATIONS + 5, known & (Known.WORD | Known.EPONYM)}
     only_name = WordPiece(read_vocabulary(VOCABULARY), {"weber": Known.NAME + 64 * (1 + 5)})
     encoding = only_name.encode("Weber " * 200)
     assert set(partly_known(encoding, [1] * 200, Random(1))) == {Known.NAME, COMBINATIONS + 5}

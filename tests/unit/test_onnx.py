@@ -61,6 +61,7 @@ def test_a_missing_manifest_is_said_with_its_path(tmp_path: Path) -> None:
         ('["int64", ["batch", "pieces"]]', '["int65", ["batch", "pieces"]]', "inputs and outputs are"),
         ("vocabulary_sha256 =", "vocabulary_sha =", "vocabulary_sha256 must be there"),
         ("lexicon =", "lexicons =", "lexicon must be there"),
+        ("names =", "surnames =", "names must be there"),
         ("letters =", "letter =", "letters must be there"),
         ("'B-NAME', ", "", "labels must be"),
         ("input_ids =", "inputs_ids =", "inputs must be"),

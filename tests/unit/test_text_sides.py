@@ -32,6 +32,13 @@ def test_a_code_beside_a_number_is_no_part_of_it(between: str) -> None:
     assert kept(text, ("FC13", SpanKind.ID), ("4646745", SpanKind.ID)) == ["4646745"]
 
 
+def test_a_postcode_after_a_comma_is_a_part_of_an_address() -> None:
+    text = "Ship to 7 Mill Lane, FC13 12, NECK"
+    assert kept(text, ("7 Mill Lane, FC13 12", SpanKind.PLACE)) == ["7 Mill Lane, FC13 12"]
+    dashed = "Ship to 7 Mill Lane - FC13 12 NECK"
+    assert kept(dashed, ("7 Mill Lane - FC13 12", SpanKind.PLACE)) == ["7 Mill Lane"]
+
+
 def test_without_anything_between_it_is_one() -> None:
     assert kept("NECK FC13-4646745", ("FC13-4646745", SpanKind.ID)) == ["FC13-4646745"]
 

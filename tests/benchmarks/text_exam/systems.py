@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from random import Random
@@ -16,11 +16,13 @@ from deid.elements.uids import map_uid
 from deid.encoding.element import DataSet
 from deid.identifiers import Identifiers, harvest
 from deid.keys import Keys
+from deid.onnx import read_entry, shipped_models
 from deid.profile import load_profile
 from deid.text import Cleaned, TextRules, clean_text, patterns
 from deid.text.ner import Ner
+from deid.text.network import Network
 from tests.benchmarks.text_exam.headers import helpful, strange
-from tests.benchmarks.text_exam.questions import Question
+from tests.benchmarks.text_exam.questions import GENERATED, Question
 from tests.benchmarks.text_exam.remains import compared, remaining
 
 PROFILES = Path(__file__).parents[3] / "config" / "profiles"
@@ -92,6 +94,14 @@ class Node:
     def ner(self) -> Ner | None:
         return self.context.ner()
 
+    @cached_property
+    def unknowing(self) -> Ner | None:
+        """The network without the names that only exams use: in generated strings, nobody's name is known."""
+        if self.ner is None:
+            return None
+        entry = read_entry(self.context.models or shipped_models(), "ner")
+        return replace(self.ner, network=Network(entry, knows_names=False))
+
     def rules(self, system: str, question: Question) -> TextRules:
         """Return the rules of an instance in which the string stands, with the finders of a system."""
         found = Identifiers()
@@ -99,7 +109,9 @@ class Node:
             chance = Random(f"header {self.seed} {question.text}")
             make = strange if system == WITHOUT else helpful
             found = self._harvested(make(question, chance))
-        ner = None if system in {KNOWN, PATTERNS} else self.ner
+        ner = self.unknowing if question.source == GENERATED else self.ner
+        if system in {KNOWN, PATTERNS}:
+            ner = None
         keys = self.context.keys
         shift = shift_days(keys.date, question.text)
         rules = TextRules(found.needles, found.dates, partial(map_uid, keys.uid), shift, ner=ner)
@@ -126,9 +138,10 @@ class Node:
 
     def _forget(self) -> None:
         patterns._found_before.cache_clear()
-        if self.ner is not None:
-            self.ner.network._remembered.clear()
-            self.ner.network._characters = 0
+        for ner in (self.ner, self.unknowing):
+            if ner is not None:
+                ner.network._remembered.clear()
+                ner.network._characters = 0
 
 
 def _answer(text: str, cleaned: Cleaned) -> Answer:
