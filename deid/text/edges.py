@@ -45,6 +45,9 @@ _STREETS = frozenset(
     parkway st ave rd ln ct dr cres ter sq blvd gdns pkwy
     """.split()  # noqa: SIM905  a table
 )
+_BETWEEN_PARTS = re.compile(r"[_^]")
+_SHORT_CHARS, _MOST_OF_CODE_CHARS = 3, 5
+_CODE_AFTER = re.compile(r"[ \t]+([^\W_]+(?:[_^][^\W_]+)+)(?![^\s])")
 _NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
 _DECIMAL_AT_END = re.compile(r"[ \t]+\d{1,3}\.\d{1,2}")
 _UNIT_AFTER = re.compile(r"\.\d|[ \t]?(?:mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu)(?![^\W_])", re.IGNORECASE)
@@ -99,11 +102,23 @@ def _are_words(text: str, start: int, end: int) -> bool:
 
 
 def _end_of_address(text: str, start: int, end: int) -> int:
-    """Return where the name of a street ends that clinical words follow: ``12 Mill Lane KIDNEY``."""
+    """Return where the name of a street ends that clinical words or a code follow: ``12 Mill Lane t2_tse_sag_p3``."""
     words = list(_WORD.finditer(text, start, end))
     last = max((at for at, word in enumerate(words) if word.group().casefold() in _STREETS), default=len(words) - 1)
     after = words[last + 1 :]
-    return words[last].end() if after and _are_words(text, after[0].start(), end) else end
+    if not after:
+        return end
+    street_end = words[last].end()
+    code = _CODE_AFTER.match(text, street_end)
+    is_code = code is not None and all(map(_is_of_code, _BETWEEN_PARTS.split(code[1])))
+    return street_end if is_code or _are_words(text, after[0].start(), end) else end
+
+
+def _is_of_code(part: str) -> bool:
+    """Tell whether it may be a part of a protocol's name: ``tse``, ``6mm``; no name and no number of somebody."""
+    if part.isalpha():
+        return len(part) <= _SHORT_CHARS or is_vocabulary(part)
+    return len(part) <= _MOST_OF_CODE_CHARS and any(char.isalpha() for char in part)
 
 
 def without_measure(text: str, start: int, end: int) -> int:
