@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from deid.text.months import is_unmistakable, month_names, month_number, renamed
@@ -58,6 +58,8 @@ _ROMAN = re.compile(
     rf"({_YEAR}|(?<=[.-])\d\d)(?!\w|[.,/-]\d)"
 )
 _SPACED = re.compile(r"(\d{4}|\d\d?)\W{1,3}(\d\d?)\W{1,3}(\d{4}|\d\d)|(\d\d)(\d\d)(\d\d)")
+_WORD_FOR_YEAR = re.compile(r" ?r\.|r(?![^\W_])| (?:roku|ROKU)(?![^\W_])")
+_FULL_YEAR_CHARS = 4
 _WITH_A_GLANCE = re.compile(r"\d")
 
 
@@ -77,8 +79,17 @@ def find_dates(text: str, known: Collection[str] = ()) -> list[DateText]:
     out: list[DateText] = []
     for dated in sorted(found, key=lambda dated: (dated.start, -dated.end)):
         if not out or dated.start >= out[-1].end:
-            out.append(dated)
+            out.append(_with_word_for_year(text, dated))
     return out
+
+
+def _with_word_for_year(text: str, dated: DateText) -> DateText:
+    """Take the word for year behind a year to the date, as Polish has it: ``5 maja 2019 r.``."""
+    what, start, end = dated.parts[-1]
+    if what != "y" or end != dated.end or end - start != _FULL_YEAR_CHARS:
+        return dated
+    match = _WORD_FOR_YEAR.match(text, end)
+    return replace(dated, end=match.end()) if match else dated
 
 
 def read_date(text: str, known: Collection[str]) -> DateText | None:

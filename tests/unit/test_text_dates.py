@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from deid.text import TextRules, clean_text
-from deid.text.dates import find_dates
+from deid.text.dates import find_dates, shifted
 from deid.text.months import month_names
 
 DAYS = -1000
@@ -124,6 +124,25 @@ def test_date_is_moved_in_its_own_form_and_language(text: str, moved: str) -> No
 )
 def test_what_only_looks_like_a_date_stays(text: str) -> None:
     assert find_dates(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("do 05.11.2019r., tel", "05.11.2019r."),
+        ("do 05.11.2019r, tel", "05.11.2019r"),
+        ("12 XII 2026 r. w", "12 XII 2026 r."),
+        ("13 lipca 1962 roku w", "13 lipca 1962 roku"),
+        ("24 GRUDNIA 1965 ROKU W", "24 GRUDNIA 1965 ROKU"),
+        ("05.11.2019 R knee", "05.11.2019"),
+        ("05.11.2019 result", "05.11.2019"),
+        ("05.11.19 r.", "05.11.19"),
+    ],
+)
+def test_the_word_for_year_belongs_to_the_date(text: str, whole: str) -> None:
+    (dated,) = find_dates(text)
+    assert text[dated.start : dated.end] == whole
+    assert shifted(text, dated, 0) == whole
 
 
 def test_a_known_date_decides_between_day_and_month() -> None:
