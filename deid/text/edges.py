@@ -48,9 +48,11 @@ _STREETS = frozenset(
 _BETWEEN_PARTS = re.compile(r"[_^]")
 _SHORT_CHARS, _MOST_OF_CODE_CHARS = 3, 5
 _CODE_AFTER = re.compile(r"[ \t]+([^\W_]+(?:[_^][^\W_]+)+)(?![^\s])")
+_UNITS = "mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu"
 _NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
+_MEASURE_AT_END = re.compile(rf"(?<=[^\W_])[ \t]+\d{{1,3}}(?:\.\d{{1,2}})?[ \t]?(?:{_UNITS})\Z", re.IGNORECASE)
 _DECIMAL_AT_END = re.compile(r"[ \t]+\d{1,3}\.\d{1,2}")
-_UNIT_AFTER = re.compile(r"\.\d|[ \t]?(?:mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu)(?![^\W_])", re.IGNORECASE)
+_UNIT_AFTER = re.compile(rf"\.\d|[ \t]?(?:{_UNITS})(?![^\W_])", re.IGNORECASE)
 _AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
 _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
 _NUMBERS = frozenset({SpanKind.ID, SpanKind.CONTACT})
@@ -123,6 +125,9 @@ def _is_of_code(part: str) -> bool:
 
 def without_measure(text: str, start: int, end: int) -> int:
     """Return where a number or an address ends that a measure follows: ``12 Mill Lane 7.2 BREAST``, ``7418 25 mm``."""
+    measure = _MEASURE_AT_END.search(text, start, end)
+    if measure is not None and _DIGITS.search(text, start, measure.start()):
+        return measure.start()
     last = _NUMBER_AT_END.search(text, start, end)
     if last is None or not _DIGITS.search(text, start, last.start()):  # Station 4.2 has no other number
         return end
@@ -154,7 +159,7 @@ def _of_name(text: str, span: Span) -> Span:
     start = span.start if first == 0 else words[first].start()
     end = span.end if last == len(words) - 1 else words[last].end()
     initials = _INITIALS_BEFORE.search(text, max(0, start - _BEFORE_CHARS), start)
-    if initials is not None and text[start].isupper():
+    if initials is not None and text[start].isupper() and initials.group().isupper():
         start = initials.start()
     return replace(span, start=start, end=end)
 

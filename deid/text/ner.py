@@ -37,6 +37,7 @@ ALONE = 0.5
 STICKING = 0.25
 """The part of the threshold that is enough for what sticks to something found."""
 
+_EP = [0.0] * 16
 _KINDS: Mapping[str, SpanKind] = {
     "NAME": SpanKind.NAME,
     "DATE": SpanKind.DATE,
@@ -105,7 +106,7 @@ class Ner:
         if not words:
             return []
         threshold = self.threshold(text_class)
-        enough = [threshold] * len(words)
+        enough = [max(threshold, _EP[word.known]) for word in words]
         found = _kept(text, words, enough, text_class)
         certain = [span for span in others if span.kind is not SpanKind.UID]
         certain += [span for span in found if (span.confidence or 0.0) >= SURE]

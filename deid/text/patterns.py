@@ -39,6 +39,7 @@ _LONGEST_MAIL_NAME = 64
 
 _INTERNATIONAL_PHONE = re.compile(
     r"(?<![\w+.])(?:\+|00(?=[1-9]\d[ (/-]))[1-9]\d{0,2}[ (./-]{0,2}\d(?:[ ()./-]{0,2}\d){6,11}(?!\d)"
+    r"(?<! \d(?=[^\W\d_]))"  # 3D
 )
 _AMERICAN_PHONE = re.compile(
     r"(?<![\w.+/-])(?:1[-. ])?(?:\(([2-9]\d\d)\) ?|([2-9]\d\d)[-.])([2-9]\d\d)[-.](\d{4})(?![\w.-]\d|\d|[^\W_])"
@@ -52,7 +53,8 @@ _PRIVATE_ADDRESS = re.compile(r"(?<![\w.])(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))
 _HARDWARE_ADDRESS = re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")
 _LONG_NUMBER = re.compile(r"(?<![\w.,+*/^-])\d{8,20}(?![\w*/^]|[.,-]\d)")
 _STREET = re.compile(
-    r"(?<!\w)\d{1,5}[a-z]? (?:[A-ZÀ-Þ][\w'\u2019.-]{1,30} ){1,3}(?:Street|Avenue|Road|Boulevard|Lane|Ave|Blvd)\b"
+    r"(?<!\w)\d{1,5}[a-z]? (?:[A-ZÀ-Þ][\w'\u2019.-]{1,30} ){1,3}"
+    r"(?:Street|Avenue|Road|Boulevard|Lane|Drive|Crescent|Terrace|Parkway|Ave|Blvd)\b"
     r"|(?<!\w)\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|impasse) (?:d[eu] |de la |des |d')?"
     r"[A-ZÀ-Þ][\w'\u2019-]{1,30}"
     r"|(?<!\w)[A-ZÀ-Þ][\w-]{1,40}(?:straße|strasse|str\.|gasse|platz|weg|straat|laan|gatan|vägen) ?\d{1,4} ?[a-z]?\b"

@@ -63,9 +63,9 @@ def exported(network: Network, path: Path) -> None:
         network,
         example,
         str(path),
-        input_names=list(NAMES),
+        input_names=list(INPUTS),
         output_names=["logits"],
-        dynamic_axes=dict.fromkeys((*NAMES, "logits"), sizes),
+        dynamic_axes=dict.fromkeys((*INPUTS, "logits"), sizes),
         opset_version=OPSET,
         dynamo=False,
     )

@@ -25,6 +25,8 @@ def cleaned(text: str) -> Cleaned:
         ("knee 123-45-6789 xr", "knee xr"),
         ("Tel: +49 30 450-50123, fax 030/450 512345", "Tel, fax"),
         ("+49 30 067 9748 11.2 KIDNEY", "11.2 KIDNEY"),
+        ("+49 30 067 9748 3D TSE", "3D TSE"),
+        ("2125 Tinderbox Crescent 16 mm", "16 mm"),
         ("+44 20 9544 0755 14.8 HEAD", "14.8 HEAD"),
         ("+44 20 2213 7418 25 mm cyst", "25 mm cyst"),
         ("call (212) 555-0187 or 212-555-0187 now", "call or now"),
