@@ -202,7 +202,7 @@ _DOUBTFUL = 0.5
 def _stricter(ner: Ner) -> Ner:
     """Let the network be listened to in a document as soon as it is more probable than not, unless somebody set it."""
     usual = {TextClass.DESCRIPTIONS: _DOUBTFUL}
-    return replace(ner, thresholds={**usual, **ner.network.thresholds, **ner.thresholds})
+    return replace(ner, thresholds={**usual, **ner.network.thresholds, **ner.thresholds}, weighs_words=False)
 
 
 class _Cda:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from deid.errors import Misconfigured
 from deid.onnx import Entry, Session
 from deid.text.letters import Letters
-from deid.text.lexicon import COMBINATIONS, parse_lexicon, united
+from deid.text.lexicon import parse_lexicon, united
 from deid.text.windows import Window, windows
 from deid.text.wordpiece import Encoding, Shape, WordPiece
 from deid.texts import LOWEST_THRESHOLD, TextClass
@@ -53,7 +53,7 @@ class Word:
     begins
         whether it is more probably the first word of what it belongs to than a later one
     known
-        what a lexicon knows of it (`deid.text.lexicon.Known`), nothing if it is in none
+        what a lexicon knows of it (`deid.text.lexicon.Known`), or how it looks (see `deid.text.wordpiece.Encoding`)
     """
 
     start: int
@@ -229,5 +229,5 @@ def _judged(encoding: Encoding, scores: Scores, pieces: range | list[int]) -> li
     begin, inside = own[:, 1::2], own[:, 2::2]
     label = int((begin + inside).sum(axis=0).argmax())
     begins = bool(begin[0, label] > inside[0, label])
-    known = encoding.known[pieces[0]] if encoding.known[pieces[0]] < COMBINATIONS else 0
+    known = encoding.known[pieces[0]]
     return [Word(encoding.starts[pieces[0]], encoding.ends[pieces[-1]], probability, LABELS[label], begins, known)]

@@ -37,8 +37,8 @@ def lexicon() -> dict[str, Known]:
     out: dict[str, Known] = {}
     for known, words in (
         (Known.WORD, _everyday()),
-        (Known.WORD, words_of("common")),
-        (Known.EPONYM, words_of("eponyms")),
+        (Known.WORD, _normal(words_of("common"))),
+        (Known.EPONYM, _normal(words_of("eponyms"))),
         (Known.EPONYM, _eponyms()),
         (Known.NAME, _names()),
         (Known.PLACE, _places()),
@@ -75,6 +75,11 @@ def held_out_names(lexicon: Mapping[str, Known]) -> dict[str, Known]:
         if word not in lexicon:
             out.setdefault(word, Known.NAME)
     return out
+
+
+def _normal(words: Iterable[str]) -> Iterator[str]:
+    for word in words:
+        yield from normal_words(word)
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -23,7 +23,7 @@ from deid.profile import Profile, load_profile
 from deid.report import Seen
 from deid.text import SpanKind, TextRules, clean_text
 from deid.text.documents import judge_document
-from deid.text.lexicon import Known
+from deid.text.lexicon import COMBINATIONS, Known
 from deid.text.ner import NEAR_CHARACTERS, Ner
 from deid.text.network import LABELS, Network
 from deid.text.spans import Span
@@ -36,7 +36,7 @@ from tests.tiny_network import write_models
 KNOWS = {
     "anna": ("B-NAME", 0.95),
     "kowalska": ("I-NAME", 0.95),
-    "jan": ("B-NAME", 0.75),
+    "jan": ("B-NAME", 0.55),
     "iga": ("B-NAME", 0.6),
     "ewa": ("B-NAME", 0.35),
     "ola": ("B-NAME", 0.85),
@@ -47,7 +47,8 @@ KNOWS = {
     "gwpacs": ("B-CONTACT", 0.95),
     "maja": ("B-DATE", 0.95),
     "z": ("I-NAME", 0.2),
-    "umpleby": ("I-NAME", 0.15),
+    "stone": ("B-NAME", 0.94),
+    "baker": ("B-NAME", 0.97),
     "-": ("I-NAME", 0.1),
     "dziewiecdziesiat": ("B-AGE", 0.95),
 }
@@ -261,10 +262,22 @@ def test_right_beside_something_found_less_is_enough(ner: Ner) -> None:
     assert found(ner, "axial Iga Ewa") == []
 
 
-def test_right_beside_something_certain_the_least_is_enough(ner: Ner) -> None:
-    assert found(ner, "axial Anna Umpleby") == [("Anna Umpleby", SpanKind.NAME)]
-    assert found(ner, "axial Ola Umpleby") == [("Ola", SpanKind.NAME)]
-    assert found(ner, "axial Anna z") == [("Anna", SpanKind.NAME)]  # a common word
+def test_of_what_means_something_else_more_is_needed_where_nothing_is_certain(ner: Ner) -> None:
+    assert found(ner, "axial Stone") == found(ner, "axial Baker") == []
+    assert found(ner, "axial Stone", DESCRIPTIONS) == [("Stone", SpanKind.NAME)]  # 0.7 five times surer is 0.92
+    assert found(ner, "axial Baker", DESCRIPTIONS) == [("Baker", SpanKind.NAME)]
+    assert found(ner, "Anna, axial Baker") == [("Anna", SpanKind.NAME), ("Baker", SpanKind.NAME)]
+    for line in ("axial Stone", "axial Baker"):
+        assert found(ner, line, TextClass.LINES) == [(line[6:], SpanKind.NAME)]
+        assert found(Ner(ner.network, {}, weighs_words=False), line) == [(line[6:], SpanKind.NAME)]
+        assert found(Ner(ner.network, {COMMENTS: 0.3}), line) == [(line[6:], SpanKind.NAME)]
+
+
+def test_of_a_word_that_nobody_knows_less_is_enough(network: Network) -> None:
+    assert network.words("Jan")[0].known >= COMBINATIONS
+    assert found(Ner(network, {COMMENTS: 0.8}), "for Jan") == []  # 0.8 at 0.4 of the odds is 0.62
+    assert found(Ner(network, {COMMENTS: 0.7}), "for Jan") == [("Jan", SpanKind.NAME)]  # 0.7 at 0.4 of the odds is 0.48
+    assert found(Ner(network, {COMMENTS: 0.7}, weighs_words=False), "for Jan") == []
 
 
 def test_what_is_not_certain_or_stays_is_no_company(ner: Ner) -> None:

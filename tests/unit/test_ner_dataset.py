@@ -11,7 +11,6 @@ from deid.text.lexicon import COMBINATIONS, Known, parse_lexicon
 from deid.text.wordpiece import LONGEST, WordPiece, normal_words, read_vocabulary
 from models.ner.dataset import (
     FORGOTTEN,
-    FORGOTTEN_AS_NAME,
     FORGOTTEN_IDENTIFYING,
     HERE,
     IGNORED,
@@ -183,21 +182,12 @@ def test_training_forgets_more_of_what_identifies() -> None:
     assert known[2000:].count(0) / 2000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.04)
 
 
-def test_of_a_name_that_is_a_word_too_the_name_alone_is_forgotten_now_and_then() -> None:
-    cutter = WordPiece(read_vocabulary(VOCABULARY), {"stone": Known.NAME | Known.WORD})
-    encoding = cutter.encode("Stone " * 2000)
-    of_names = partly_known(encoding, [1] * 2000, Random(1))
-    assert of_names.count(Known.WORD) / 2000 == pytest.approx(FORGOTTEN_AS_NAME, abs=0.03)
-    assert of_names.count(0) / 2000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.04)
-    assert Known.WORD not in partly_known(encoding, [0] * 2000, Random(1))
-
-
 def test_what_is_forgotten_has_the_look_of_a_word_that_nobody_knows() -> None:
     cutter = tokeniser_of_node({"baker": 5})
     known = cutter.encode("Baker").known[0] % 64
     assert known & Known.NAME
     found = set(partly_known(cutter.encode("Baker " * 200), [1] * 200, Random(1)))
-    assert found == {known, COMBINATIONS + 5, known & (Known.WORD | Known.EPONYM)}
+    assert found == {known, COMBINATIONS + 5}
     only_name = WordPiece(read_vocabulary(VOCABULARY), {"weber": Known.NAME + 64 * (1 + 5)})
     encoding = only_name.encode("Weber " * 200)
     assert set(partly_known(encoding, [1] * 200, Random(1))) == {Known.NAME, COMBINATIONS + 5}

@@ -128,6 +128,7 @@ abdomen^liver
 CBU^Neuroimaging
 Parkinson, Hodgkin, Foley catheter at T12
 Morbus Crohn, Z.n. Whipple
+M. Kahler, M. Waldenström
 Dr. ordered
 M. psoas, M. biceps
 MR THORAX nativ

@@ -19,10 +19,10 @@ TEMPLATES: dict[str, float] = {
     "kv": 6,
     "desc": 6,
     "overlay": 4,
-    "clean": 17,
+    "clean": 19,
     "joined": 7,
     "joined clean": 4,
-    "beside": 5,
+    "beside": 3,
 }
 ENOUGH = 15
 # Kind, share, maker. Nothing identifies in those with a *.
