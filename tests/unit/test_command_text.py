@@ -28,7 +28,7 @@ def quiet_again() -> Iterator[None]:
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
-    write_models(tmp_path / "models", {"anna": ("B-NAME", 0.95), "jan": ("B-NAME", 0.75)})
+    write_models(tmp_path / "models", {"anna": ("B-NAME", 0.95), "jan": ("B-NAME", 0.55)})
     (tmp_path / "own.toml").write_text('options = ["clean_descriptors", "retain_long_modified_dates"]\n')
     config = (tmp_path / "node.toml").read_text()
     config = config.replace('# folder = "models"', 'folder = "models"')
