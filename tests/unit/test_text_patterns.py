@@ -76,6 +76,8 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "left"),
     [
+        ("Kontakt: M. Fahr", "Kontakt: M."),
+        ("M. Preiser, MTRA", "M., MTRA"),
         ("Dr. Strange ordered CT", "Dr. ordered CT"),
         ("DR STRANGE CHEST XR", "DR CHEST XR"),
         ("dr. strange, chest", "dr., chest"),
