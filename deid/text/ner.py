@@ -14,6 +14,7 @@ from deid.text.letters import LOOKS
 from deid.text.lexicon import COMBINATIONS, Known
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
+from deid.text.repeats import said_again
 from deid.text.sides import told_apart
 from deid.text.spans import Span, SpanKind
 from deid.texts import LOWEST_THRESHOLD, THRESHOLDS, TextClass
@@ -130,7 +131,11 @@ class Ner:
         elif not found:
             return []
         found = _kept(text, words, _enough_beside(text, words, enough), text_class)
-        return told_apart(text, found, self.network.words, ALONE, SURE) if certain else found
+        if not certain:
+            return found
+        found = told_apart(text, found, self.network.words, ALONE, SURE)
+        again = said_again(text, found, words, self.network.pieces.known, SURE, BESIDE)
+        return sorted([*found, *again], key=lambda span: span.start) if again else found
 
 
 def _surer(threshold: float, word: Word) -> float:

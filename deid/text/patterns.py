@@ -61,6 +61,15 @@ _STREET = re.compile(
     r"|(?<!\w)(?:Via|Calle|Avenida|Rua|Piazza|Plaza|ul\.|ulica) "
     r"(?:[A-ZÀ-ÞŁŚŻŹĆ][\w'\u2019.-]{1,30} ?){1,3},? ?\d{1,4}\b"
 )
+# Of the areas that exist; one of a single letter and a single digit is left to the network: S2 3PL is a series.
+_BRITISH_POSTCODE = re.compile(
+    r"(?<![\w.,/-])(?:(?:A[BL]|B[ABDHLNRST]|C[ABFHMORTVW]|D[ADEGHLNTY]|E[CHNX]|F[KY]|G[LUY]|H[ADGPRSUX]|I[GMPV]|JE"
+    r"|K[ATWY]|L[ADELNSU]|M[EKL]|N[EGNPRW]|O[LX]|P[AEHLOR]|R[GHM]|S[AEGKLMNOPRSTWY]|T[ADFNQRSW]|UB|W[ACDFNRSV]|YO|ZE)"
+    r"\d[\dA-Z]?|[BEGLMNSW]\d\d) (?!1ST|2ND|3RD|[4-9]TH)\d[ABD-HJLNP-UW-Z]{2}(?![\w-])"
+)
+_CANADIAN_POSTCODE = re.compile(
+    r"(?<![\w.,/-])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d(?![\w]|[.,-]\d)"
+)
 
 _Reader = Callable[[str, re.Match[str]], "Iterator[Span]"]
 _NAME = "patterns"
@@ -150,6 +159,8 @@ _NUMBERS = (
     (_HARDWARE_ADDRESS, SpanKind.CONTACT),
     (_LONG_NUMBER, SpanKind.ID),
     (_STREET, SpanKind.PLACE),
+    (_BRITISH_POSTCODE, SpanKind.PLACE),
+    (_CANADIAN_POSTCODE, SpanKind.PLACE),
 )
 
 

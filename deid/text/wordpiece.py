@@ -264,6 +264,11 @@ class WordPiece:
                     out.append((self.unknown, at, last, is_plain and at > 0, known))
             at, pieces, is_plain = last, self._going_on, False
 
+    def known(self, word: str) -> int:
+        """Return what is known of a word, as `Encoding.known` says it; 0 of what is no run of letters."""
+        normal = normal_words(word)
+        return self._known(normal[0]) if len(normal) == 1 else 0
+
     def _known(self, letters: str) -> int:
         known = self._lexicon.get(letters, 0)
         if known or self._letters is None or len(letters) < SHORTEST:

@@ -38,6 +38,8 @@ def cleaned(text: str) -> Cleaned:
         ("12 rue de la Paix, 75002", "75002"),
         ("wohnt Hauptstraße 12, Befund", "wohnt, Befund"),
         ("lives 4 Privet Road. Chest", "lives. Chest"),
+        ("Germiston, ON G3T 0P4, T2 SAG", "Germiston, ON, T2 SAG"),
+        ("SW1A 2AA knee, M13 9WL", "knee"),
         ("IP 10.1.2.3 ok", "IP ok"),
     ],
 )
@@ -64,6 +66,11 @@ def test_numbers_and_addresses_that_identify_are_taken_out(text: str, left: str)
 )
 def test_ages_over_89_are_one_category(text: str, left: str) -> None:
     assert cleaned(text).text == left
+
+
+@pytest.mark.parametrize("text", ["S2 3PL LOC", "CT1 2ND look", "T2W 3D TSE", "MR2 3DT knee", "CR7 2UH-4 plate"])
+def test_series_and_rooms_are_no_postcodes(text: str) -> None:
+    assert cleaned(text).text is text
 
 
 @pytest.mark.parametrize(
