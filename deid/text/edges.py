@@ -57,6 +57,7 @@ _AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
 _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
 _NUMBERS = frozenset({SpanKind.ID, SpanKind.CONTACT})
 _LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
+_DIMENSIONS = frozenset({"2d", "3d", "4d"})
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
 _BEFORE_CHARS = 16
 _FAR_LABEL_CHARS = 16
@@ -100,7 +101,10 @@ def _on_its_side(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _are_words(text: str, start: int, end: int) -> bool:
     words = _WORD.findall(text, start, end)
-    return bool(words) and all(word.isalpha() and (is_vocabulary(word) or is_common(word)) for word in words)
+    return bool(words) and all(
+        word.casefold() in _DIMENSIONS or (word.isalpha() and (is_vocabulary(word) or is_common(word)))
+        for word in words
+    )
 
 
 def _end_of_address(text: str, start: int, end: int) -> int:

@@ -34,6 +34,7 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.ID, "123 - 456 - 7890", "123 - 456 - 7890", "123 - 456 - 7890"),
         (SpanKind.ID, "AB - 456 - 7890", "AB - 456 - 7890", "AB - 456 - 7890"),
         (SpanKind.NAME, "Lane - Page", "Lane - Page", "Lane - Page"),
+        (SpanKind.PLACE, "7147 Tinderbox Lane 3D Venous", "7147 Tinderbox Lane 3D", "7147 Tinderbox Lane"),
         (SpanKind.PLACE, "4309 Candlewick Street KIDNEY T1", "4309 Candlewick Street KIDNEY", "4309 Candlewick Street"),
         (SpanKind.PLACE, "12 Heart Lane, Overbury", "12 Heart Lane, Overbury", "12 Heart Lane, Overbury"),
         (SpanKind.PLACE, "12 Mill Lane t2_tse_mlo_6mm_p3", "12 Mill Lane t2_tse_mlo_6mm_p3", "12 Mill Lane"),
