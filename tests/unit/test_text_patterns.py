@@ -68,8 +68,13 @@ def test_ages_over_89_are_one_category(text: str, left: str) -> None:
     assert cleaned(text).text == left
 
 
-@pytest.mark.parametrize("text", ["S2 3PL LOC", "CT1 2ND look", "T2W 3D TSE", "MR2 3DT knee", "CR7 2UH-4 plate"])
+@pytest.mark.parametrize("text", ["S2 3PL LOC", "CT1 2ND look", "T2W 3D TSE", "MR2 3DT knee", "CR7 2UH-4 bed"])
 def test_series_and_rooms_are_no_postcodes(text: str) -> None:
+    assert cleaned(text).text is text
+
+
+@pytest.mark.parametrize("text", ["PLATE 6 HOLE", "ph: 8988 ms", "trigger ph 70-80%"])
+def test_measures_are_no_numbers_of_a_plate_or_phone(text: str) -> None:
     assert cleaned(text).text is text
 
 
