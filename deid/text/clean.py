@@ -77,6 +77,7 @@ class TextRules:
         """Return what all finders find, united."""
         found = [span for finder in self._finders for span in finder.find(text)]
         if self.ner is not None:
+            found = self.ner.agreed(text, text_class, found)
             found += reconciled(text, self.ner.find(text, text_class, found), found, self.dates)
         return united(text, found) if found else found
 

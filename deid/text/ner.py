@@ -14,6 +14,7 @@ from deid.text.letters import LOOKS
 from deid.text.lexicon import COMBINATIONS, Known
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
+from deid.text.patterns import PatternFinder
 from deid.text.repeats import said_again
 from deid.text.sides import told_apart
 from deid.text.spans import Span, SpanKind
@@ -136,6 +137,37 @@ class Ner:
         found = told_apart(text, found, self.network.words, ALONE, SURE)
         again = said_again(text, found, words, self.network.pieces.known, SURE, BESIDE)
         return sorted([*found, *again], key=lambda span: span.start) if again else found
+
+    def agreed(self, text: str, text_class: TextClass, others: list[Span]) -> list[Span]:
+        """Return what other finders found, without names by their form that are words and to the network no names.
+
+        Parameters
+        ----------
+        text
+            any text
+        text_class
+            lines of pixels stay as they are: what is read there may be misread
+        others
+            what other finders found in the text
+        """
+        if text_class is TextClass.LINES or not any(map(_is_by_form, others)):
+            return others
+        doubted = [(word.start, word.end) for word in self.network.words(text)]
+        return [
+            span
+            for span in others
+            if not _is_by_form(span)
+            or any(start < span.end and span.start < end for start, end in doubted)
+            or any(self.network.pieces.known(word) != Known.WORD for word in _words_of(text, span))
+        ]
+
+
+def _is_by_form(span: Span) -> bool:
+    return span.finder == PatternFinder.name and span.kind is SpanKind.NAME
+
+
+def _words_of(text: str, span: Span) -> list[str]:
+    return _LETTERS.findall(text, span.start, span.end)
 
 
 def _surer(threshold: float, word: Word) -> float:
