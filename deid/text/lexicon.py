@@ -54,3 +54,8 @@ def united(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int
     for word, known in other.items():
         out[word] = out.get(word, 0) | known
     return out
+
+
+def without(one: Mapping[str, int], other: Mapping[str, int]) -> Mapping[str, int]:
+    """Return a lexicon that knows nothing of the words of another."""
+    return {word: known for word, known in one.items() if word not in other}

@@ -26,7 +26,7 @@ SURE = 0.9
 """From here on a word that is clinical vocabulary is taken out of a description as well."""
 PROBABLE = 0.75
 """From here on a word that is clinical vocabulary is taken out of any other text."""
-ACCOMPANIED = 0.35
+ACCOMPANIED = 0.4
 """This is enough near something certain, whatever the threshold: where one name stands, another is to be expected."""
 ACCOMPANIED_IN_DESCRIPTION = 0.5
 """And this in a description: what stands beside a name there is mostly worth keeping."""

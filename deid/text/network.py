@@ -18,7 +18,7 @@ import numpy.typing as npt
 from deid.errors import Misconfigured
 from deid.onnx import Entry, Session
 from deid.text.letters import Letters
-from deid.text.lexicon import parse_lexicon, united
+from deid.text.lexicon import parse_lexicon, united, without
 from deid.text.windows import Window, windows
 from deid.text.wordpiece import Encoding, Shape, WordPiece
 from deid.texts import LOWEST_THRESHOLD, TextClass
@@ -72,8 +72,8 @@ class Network:
     entry
         the table
     knows_names
-        whether the names are known that the network was kept from while it learnt; an exam of names that nobody knows
-        does without
+        whether the names are known that the network was kept from while it learnt; in an exam of names that nobody
+        knows, nothing is known of them, not even that one is a word or an eponym as well
 
     Attributes
     ----------
@@ -99,8 +99,8 @@ class Network:
         pieces = vocabulary.decode("utf-8").removesuffix("\n").split("\n")
         try:
             known = parse_lexicon(lexicon.decode("utf-8"))
-            if knows_names:
-                known = united(known, parse_lexicon(names.decode("utf-8")))
+            others = parse_lexicon(names.decode("utf-8"))
+            known = united(known, others) if knows_names else without(known, others)
             self.pieces = WordPiece(pieces, known, Letters(letters))
         except ValueError as error:
             raise Misconfigured(f"model {entry.name}: {error}") from None

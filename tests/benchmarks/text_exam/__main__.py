@@ -43,7 +43,7 @@ def main() -> int:
         *by_hand(chosen.strings),
         *real(chosen.seed, chosen.real),
     ]
-    print("\n".join([*report.sets(questions), ""]), flush=True)
+    print("\n".join([*report.sets(questions), "", *report.known_names(questions, node.knows), ""]), flush=True)
     sat = {system: Marks.of_sheet(node.sit(system, questions), questions) for system in OURS}
     alone = measured([question.text for question in questions if question.source == REAL], chosen.models)
     print("\n".join([*report.overview(sat), "", *report.details(sat)]))

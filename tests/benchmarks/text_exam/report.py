@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 
+from deid.text.lexicon import COMBINATIONS, Known
+from deid.text.wordpiece import normal_words
 from tests.benchmarks.target import Target
 from tests.benchmarks.text_exam.alone import Alone
 from tests.benchmarks.text_exam.marks import Marked, Marks, Share
@@ -14,6 +16,8 @@ from tests.benchmarks.text_exam.systems import OURS, WITH, WITHOUT
 REMOVED_WITH, REMOVED_WITHOUT = 0.98, 0.96
 UNALTERED, KEPT, REAL_ALTERED = 0.97, 0.985, 0.01
 MS, LOAD_S, RSS_MIB = 1.0, 1.0, 250.0
+_OF_PEOPLE = frozenset({"NAME", "PATIENT", "RELATIVE", "STAFF"})
+_INITIALS = 2
 _GROUPS: Mapping[str, Callable[[Question], str]] = {
     "set": lambda question: question.source,
     "attribute": lambda question: question.attribute,
@@ -63,6 +67,34 @@ def sets(questions: Sequence[Question]) -> Iterator[str]:
         foreign = 100 * sum(each.lang != "en" for each in some) / count
         parts, clean = sum(len(each.parts) for each in some), sum(not each.parts for each in some)
         yield f"{name:24}{len(some):9}{parts:8}{clean:8}{hard:9.1f}{foreign:10.1f}"
+
+
+def known_names(questions: Sequence[Question], knows: Callable[[Question, str], int]) -> Iterator[str]:
+    """Say how much of people's names the lexicon knows: an exam should not be easier than what others write."""
+    yield f"{'names, by the lexicon':24}{'words':>9}{'unknown':>10}{'name':>8}{'and more':>10}{'no name':>9}   (%)"
+    for source in _sources(questions):
+        known = [
+            knows(each, word)
+            for each in questions
+            if each.source == source
+            for part in each.parts
+            if part.type in _OF_PEOPLE
+            for word in normal_words(each.text[part.start : part.end])
+            if len(word) > _INITIALS
+        ]
+        if known:
+            shares = (100 * sum(_how(each) == number for each in known) / len(known) for number in range(4))
+            unknown, name, more, other = shares
+            yield f"{source:24}{len(known):9}{unknown:10.1f}{name:8.1f}{more:10.1f}{other:9.1f}"
+
+
+def _how(known: int) -> int:
+    """Return 0 for a word that the lexicon doesn't know, 1 as a name, 2 as a name and more, 3 as something else."""
+    if not known or known >= COMBINATIONS:
+        return 0
+    if not known & (Known.NAME | Known.PLACE):
+        return 3
+    return 2 if known & (Known.WORD | Known.EPONYM) else 1
 
 
 def _sources(questions: Sequence[Question]) -> list[str]:

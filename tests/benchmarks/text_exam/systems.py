@@ -96,11 +96,19 @@ class Node:
 
     @cached_property
     def unknowing(self) -> Ner | None:
-        """The network without the names that only exams use: in generated strings, nobody's name is known."""
+        """The network to which names held out are words like any that it never met: those of generated strings."""
         if self.ner is None:
             return None
         entry = read_entry(self.context.models or shipped_models(), "ner")
         return replace(self.ner, network=Network(entry, knows_names=False))
+
+    def knows(self, question: Question, word: str) -> int:
+        """Return what the network is told of a word of a string: `deid.text.lexicon.Known`, or a look."""
+        ner = self._reader(question)
+        return ner.network.pieces.known(word) if ner is not None else 0
+
+    def _reader(self, question: Question) -> Ner | None:
+        return self.unknowing if question.source == GENERATED else self.ner
 
     def rules(self, system: str, question: Question) -> TextRules:
         """Return the rules of an instance in which the string stands, with the finders of a system."""
@@ -109,7 +117,7 @@ class Node:
             chance = Random(f"header {self.seed} {question.text}")
             make = strange if system == WITHOUT else helpful
             found = self._harvested(make(question, chance))
-        ner = self.unknowing if question.source == GENERATED else self.ner
+        ner = self._reader(question)
         if system in {KNOWN, PATTERNS}:
             ner = None
         keys = self.context.keys
