@@ -95,7 +95,7 @@ class Settings:
 
     folder: str = str(CHECKPOINTS)
     seed: int = 1
-    samples: int = 1_000_000
+    samples: int = 800_000
     processes: int = 2
     layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     most: int = 1024

@@ -11,6 +11,7 @@ from deid.text.lexicon import COMBINATIONS, Known, parse_lexicon
 from deid.text.wordpiece import LONGEST, WordPiece, normal_words, read_vocabulary
 from models.ner.dataset import (
     FORGOTTEN,
+    FORGOTTEN_AS_NAME,
     FORGOTTEN_IDENTIFYING,
     HERE,
     IGNORED,
@@ -187,7 +188,18 @@ def test_what_is_forgotten_has_the_look_of_a_word_that_nobody_knows() -> None:
     known = cutter.encode("Baker").known[0] % 64
     assert known & Known.NAME
     found = set(partly_known(cutter.encode("Baker " * 200), [1] * 200, Random(1)))
-    assert found == {known, COMBINATIONS + 5}
+    assert found == {known, known & ~Known.NAME, COMBINATIONS + 5}
     only_name = WordPiece(read_vocabulary(VOCABULARY), {"weber": Known.NAME + 64 * (1 + 5)})
     encoding = only_name.encode("Weber " * 200)
     assert set(partly_known(encoding, [1] * 200, Random(1))) == {Known.NAME, COMBINATIONS + 5}
+
+
+def test_of_few_names_that_mean_something_else_only_that_is_known() -> None:
+    both = Known.NAME | Known.EPONYM
+    cutter = WordPiece(read_vocabulary(VOCABULARY), {"baker": both})
+    encoding = cutter.encode("Baker " * 4000)
+    known = partly_known(encoding, [1] * 4000, Random(1))
+    assert known.count(0) / 4000 == pytest.approx(FORGOTTEN_IDENTIFYING, abs=0.03)
+    assert known.count(Known.EPONYM) / 4000 == pytest.approx(FORGOTTEN_AS_NAME, abs=0.02)
+    assert set(known) == {0, Known.EPONYM, both}
+    assert set(partly_known(encoding, [0] * 4000, Random(1))) == {0, both}

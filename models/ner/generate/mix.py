@@ -19,10 +19,10 @@ TEMPLATES: dict[str, float] = {
     "kv": 6,
     "desc": 6,
     "overlay": 4,
-    "clean": 19,
+    "clean": 18,
     "joined": 7,
     "joined clean": 4,
-    "beside": 3,
+    "beside": 4,
 }
 ENOUGH = 15
 # Kind, share, maker. Nothing identifies in those with a *.
