@@ -38,7 +38,8 @@ ALONE = 0.5
 """This is enough for what is read without what a dash parts it from."""
 SURER_EPONYM, SURER_WORD = 12.0, 5.0
 """So many times surer the network must be of an eponym or an everyday word, where nothing in a text is certain: it has
-seen too few of the texts in which *Foley* is a catheter, and *Long* an adjective.
+seen too few of the texts in which *Foley* is a catheter, and *Long* an adjective. An eponym that is known as a surname,
+too, and as nothing else, counts as an everyday word: *Pemberton*.
 """
 LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.4, 0.2
 """And so much less sure of what is known as a name alone, of a word that no lexicon has, and of one that looks like a
@@ -181,7 +182,8 @@ def _times(known: int) -> float:
     if known >= COMBINATIONS:
         return LESS_SURE_NAMELIKE if known - COMBINATIONS >= LOOKS // 2 else LESS_SURE_UNKNOWN
     if known & Known.EPONYM:
-        return SURER_EPONYM
+        is_surname = known & (Known.NAME | Known.WORD) == Known.NAME
+        return SURER_WORD if is_surname else SURER_EPONYM
     if known & Known.WORD:
         return SURER_WORD
     return LESS_SURE_NAME if known else 1.0

@@ -48,8 +48,8 @@ def lexicon() -> dict[str, Known]:
                 out[word] = out.get(word, Known.NOTHING) | known
     unseen = set(_names(held_out=True))
     for word in _rare_names():
-        if word not in unseen:
-            out.setdefault(word, Known.NAME)
+        if word not in unseen and _may_be_name(out, word):
+            out[word] = out.get(word, Known.NOTHING) | Known.NAME
     return out
 
 
@@ -72,9 +72,14 @@ def held_out_names(lexicon: Mapping[str, Known]) -> dict[str, Known]:
             if len(word) >= _SHORTEST and known not in lexicon.get(word, Known.NOTHING):
                 out[word] = out.get(word, Known.NOTHING) | known
     for word in _rare_names(held_out=True):
-        if word not in lexicon:
-            out.setdefault(word, Known.NAME)
+        if _may_be_name(lexicon, word):
+            out[word] = out.get(word, Known.NOTHING) | Known.NAME
     return out
+
+
+def _may_be_name(lexicon: Mapping[str, Known], word: str) -> bool:
+    """Tell whether a rare name counts as one: if the word is nothing else, or an eponym, which is somebody's name."""
+    return lexicon.get(word, Known.NOTHING) in {Known.NOTHING, Known.EPONYM}
 
 
 def _normal(words: Iterable[str]) -> Iterator[str]:
@@ -138,7 +143,7 @@ def _names(*, held_out: bool = False) -> Iterator[str]:
 
 
 def _rare_names(*, held_out: bool = False) -> Iterator[str]:
-    """Yield names that the lexicon takes up if it knows the word as nothing else."""
+    """Yield names of which the lexicon takes up those that it knows as no word of every day."""
     with gzip.open(WORDS / "names" / "census.txt.gz", "rt", encoding="ascii") as lines:
         yield from (name for name in map(str.strip, lines) if is_held_out(name) == held_out)
 
