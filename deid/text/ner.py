@@ -158,6 +158,7 @@ class Ner:
             span
             for span in others
             if not _is_by_form(span)
+            or "^" in text[span.start : span.end]  # no words have that form
             or any(start < span.end and span.start < end for start, end in doubted)
             or any(self.network.pieces.known(word) != Known.WORD for word in _words_of(text, span))
         ]

@@ -200,13 +200,14 @@ _WEAK_LABEL_LONG_NUMBER = re.compile(
 )
 _DECIMAL = re.compile(r"\d{1,4}[.,]\d{1,3}[^\W\d_]{0,2}|\d{1,4}[^\W\d_]{1,2}")
 _PLATE_LABEL = re.compile(
+    r"(?![^\W\d_]+ \d{1,2} HOLE(?![^\W_]))"  # a bone's
     r"[^\W\d_]+[.:#]{0,2} ?(?:(?:no|nr|number)\b[.:]? ?)?"
     r"((?=[A-ZÄÖÜ0-9 -]{0,12}\d)(?=[0-9 -]{0,8}[A-ZÄÖÜ])"
-    r"(?![A-ZÄÖÜ]{4})[A-ZÄÖÜ0-9]{1,4}(?:[ -](?![A-ZÄÖÜ]{4})[A-ZÄÖÜ0-9]{1,4}){0,2})(?![^\W_])"  # none of four letters
+    r"[A-ZÄÖÜ0-9]{1,4}(?:[ -][A-ZÄÖÜ0-9]{1,4}){0,2})(?![^\W_])"
 )
 _PHONE_LABEL = re.compile(
     r"[^\W\d_]+\.?(?: ?(?:no|nr|number|#))?\.? ?[:#=]? {0,2}(\+?[\d(](?:[ ()./-]{0,2}\d){3,17})(?!\d)"
-    r"(?! ?(?:%|m?s(?![^\W_])))",  # a phase's
+    r"(?! ?(?:%|(?-i:ms)(?![^\W_])))",  # a phase's; an extension may be before a wing: S
     re.IGNORECASE,
 )
 _ADDRESS_LABEL = re.compile(r"[^\W\d_]+(?: ?address)?[ :=]{1,2}(\d{1,3}(?:\.\d{1,3}){3})(?![\w.])", re.IGNORECASE)

@@ -299,6 +299,7 @@ def test_what_other_finders_found_is_company(ner: Ner, kind: SpanKind, is_found:
 def test_a_name_by_its_form_alone_stays_if_it_is_a_word_and_the_network_knows_better(ner: Ner) -> None:
     assert cleaned(ner, "Zuweiser: Hausarzt; axial") == "Zuweiser: Hausarzt; axial"
     assert cleaned(ner, "Zuweiser: Hausarzt; axial", TextClass.LINES) == "Zuweiser; axial"
+    assert "Hausarzt" not in cleaned(ner, "Hausarzt^Hausarzt, axial")
     assert cleaned(ner, "Zuweiser: Iga; axial") == "Zuweiser; axial"
     assert cleaned(ner, "Zuweiser: Hausarzt Wroblewski; axial") == "Zuweiser; axial"
     assert cleaned(ner, "Zuweiser: Wroblewski; axial") == "Zuweiser; axial"

@@ -40,6 +40,8 @@ def cleaned(text: str) -> Cleaned:
         ("lives 4 Privet Road. Chest", "lives. Chest"),
         ("Germiston, ON G3T 0P4, T2 SAG", "Germiston, ON, T2 SAG"),
         ("SW1A 2AA knee, M13 9WL", "knee"),
+        ("reg ABCD 123 driver", "reg driver"),
+        ("ext 4505 S wing", "ext S wing"),
         ("IP 10.1.2.3 ok", "IP ok"),
     ],
 )
