@@ -46,6 +46,10 @@ LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.4, 0.2
 name as well. The network was made doubtful of them: while it learnt, the lexicon had forgotten 14 of 100 harmless
 words, and of those that other authors write it doesn't know 1 to 6.
 """
+SURER_NEAR = 2.0
+"""And so many times surer near something certain, or beside what was found, of a word that is known and is no name:
+there less than the threshold is enough, but *CC GRASE* beside a name is a view and a sequence.
+"""
 STICKING = 0.25
 """The part of the threshold that is enough for what sticks to something found."""
 
@@ -61,6 +65,7 @@ _KINDS: Mapping[str, SpanKind] = {
 _FORMAL = frozenset({SpanKind.DATE, SpanKind.UID})
 _LONGEST_FORMAL = 256
 _NAMED = frozenset({SpanKind.NAME, SpanKind.PLACE})
+_NO_NAMES = frozenset(map(int, (Known.WORD, Known.EPONYM, Known.WORD | Known.EPONYM)))
 
 _INITIALS = 2
 _INITIAL = re.compile(r"[^\W\d_]\.")
@@ -120,19 +125,22 @@ class Ner:
         if not words:
             return []
         threshold = self.threshold(text_class)
-        enough = [threshold] * len(words)
-        if self.weighs_words and text_class is not TextClass.LINES:  # a line is often a name alone
-            enough = [_surer(threshold, word) for word in words]
+        weighs = self.weighs_words and text_class is not TextClass.LINES  # a line is often a name alone
+        enough = [_surer(threshold, word) if weighs else threshold for word in words]
         found = _kept(text, words, enough, text_class)
         certain = [span for span in others if span.kind is not SpanKind.UID]
         certain += [span for span in found if (span.confidence or 0.0) >= SURE]
         if certain:
             near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
             is_near = _near(words, certain)
-            enough = [min(near, usual) if nearby else usual for usual, nearby in zip(enough, is_near, strict=True)]
+            enough = [
+                min(_near_enough(near, word) if weighs else near, usual) if nearby else usual
+                for word, usual, nearby in zip(words, enough, is_near, strict=True)
+            ]
         elif not found:
             return []
-        found = _kept(text, words, _enough_beside(text, words, enough), text_class)
+        beside = [_near_enough(BESIDE, word) if weighs else BESIDE for word in words]
+        found = _kept(text, words, _enough_beside(text, words, enough, beside), text_class)
         if not certain:
             return found
         found = told_apart(text, found, self.network.words, ALONE, SURE)
@@ -175,7 +183,17 @@ def _words_of(text: str, span: Span) -> list[str]:
 def _surer(threshold: float, word: Word) -> float:
     """Return how probable a word must be to be a name or place, by what is known of it beside what it stands in."""
     times = _TIMES[word.known] if _KINDS[word.label] in _NAMED else 1.0
-    return threshold * times / (1.0 + threshold * (times - 1.0))
+    return _odds_times(threshold, times)
+
+
+def _near_enough(enough: float, word: Word) -> float:
+    """Return how probable a word must be where so much is enough of a name."""
+    return _odds_times(enough, SURER_NEAR) if word.known in _NO_NAMES else enough
+
+
+def _odds_times(probability: float, times: float) -> float:
+    """Return the probability of which the odds are so many times those of another."""
+    return probability * times / (1.0 + probability * (times - 1.0))
 
 
 def _times(known: int) -> float:
@@ -205,8 +223,8 @@ def _near(words: tuple[Word, ...], certain: list[Span]) -> list[bool]:
     return out
 
 
-def _enough_beside(text: str, words: tuple[Word, ...], enough: list[float]) -> list[float]:
-    """Return how much is enough of each word, less of it beside a word of which there is enough."""
+def _enough_beside(text: str, words: tuple[Word, ...], enough: list[float], beside: list[float]) -> list[float]:
+    """Return how much is enough of each word, beside one of which there is enough what is enough there, if less."""
     out = list(enough)
     for step in (1, -1):
         for at in range(len(words))[::step]:
@@ -217,7 +235,7 @@ def _enough_beside(text: str, words: tuple[Word, ...], enough: list[float]) -> l
                 continue
             first, last = (near, word) if step > 0 else (word, near)
             if _BETWEEN_WORDS.fullmatch(text, first.end, last.start):
-                out[at] = min(out[at], BESIDE)
+                out[at] = min(out[at], beside[at])
     return out
 
 

@@ -47,6 +47,8 @@ KNOWS = {
     "gwpacs": ("B-CONTACT", 0.95),
     "maja": ("B-DATE", 0.95),
     "z": ("I-NAME", 0.2),
+    "grase": ("B-NAME", 0.5),
+    "quolla": ("B-NAME", 0.35),
     "stone": ("B-NAME", 0.94),
     "baker": ("B-NAME", 0.97),
     "foley": ("B-NAME", 0.96),
@@ -273,6 +275,15 @@ def test_of_what_means_something_else_more_is_needed_where_nothing_is_certain(ne
         assert found(ner, line, TextClass.LINES) == [(line[6:], SpanKind.NAME)]
         assert found(Ner(ner.network, {}, weighs_words=False), line) == [(line[6:], SpanKind.NAME)]
         assert found(Ner(ner.network, {COMMENTS: 0.3}), line) == [(line[6:], SpanKind.NAME)]
+
+
+def test_of_a_known_word_that_is_no_name_more_is_needed_near_something_certain(ner: Ner) -> None:
+    assert found(ner, "Grase axial Anna") == found(ner, "Quolla, Anna") == [("Anna", SpanKind.NAME)]
+    plain = Ner(ner.network, {}, weighs_words=False)
+    for text, first in (("Grase axial Anna", "Grase"), ("Quolla, Anna", "Quolla")):
+        assert found(plain, text) == [(first, SpanKind.NAME), ("Anna", SpanKind.NAME)]
+        assert found(ner, text, TextClass.LINES) == [(first, SpanKind.NAME), ("Anna", SpanKind.NAME)]
+    assert found(ner, "Ewa axial Anna") == [("Ewa", SpanKind.NAME), ("Anna", SpanKind.NAME)]
 
 
 def test_of_a_word_that_nobody_knows_less_is_enough(network: Network) -> None:
