@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate
 
 from deid.text.dates import read_date
 from deid.text.edges import says_nothing, trimmed
-from deid.text.letters import LOOKS
-from deid.text.lexicon import COMBINATIONS, Known
+from deid.text.enough import ACCOMPANIED, ACCOMPANIED_IN_DESCRIPTION, BESIDE, BETWEEN_WORDS, Enough
+from deid.text.lexicon import Known
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
 from deid.text.patterns import PatternFinder
@@ -26,30 +25,8 @@ SURE = 0.9
 """From here on a word that is clinical vocabulary is taken out of a description as well."""
 PROBABLE = 0.75
 """From here on a word that is clinical vocabulary is taken out of any other text."""
-ACCOMPANIED = 0.4
-"""This is enough near something certain, whatever the threshold: where one name stands, another is to be expected."""
-ACCOMPANIED_IN_DESCRIPTION = 0.5
-"""And this in a description: what stands beside a name there is mostly worth keeping."""
-NEAR_CHARACTERS = 200
-"""How far that reaches."""
-BESIDE = 0.25
-"""This is enough for a name or place right beside another that was found: they are mostly of several words."""
 ALONE = 0.5
 """This is enough for what is read without what a dash parts it from."""
-SURER_EPONYM, SURER_WORD = 12.0, 5.0
-"""So many times surer the network must be of an eponym or an everyday word, where nothing in a text is certain: it has
-seen too few of the texts in which *Foley* is a catheter, and *Long* an adjective. An eponym that is known as a surname,
-too, and as nothing else, counts as an everyday word: *Pemberton*.
-"""
-LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.4, 0.2
-"""And so much less sure of what is known as a name alone, of a word that no lexicon has, and of one that looks like a
-name as well. The network was made doubtful of them: while it learnt, the lexicon had forgotten 14 of 100 harmless
-words, and of those that other authors write it doesn't know 1 to 6.
-"""
-SURER_NEAR = 2.0
-"""And so many times surer near something certain, or beside what was found, of a word that is known and is no name:
-there less than the threshold is enough, but *CC GRASE* beside a name is a view and a sequence.
-"""
 STICKING = 0.25
 """The part of the threshold that is enough for what sticks to something found."""
 
@@ -65,13 +42,11 @@ _KINDS: Mapping[str, SpanKind] = {
 _FORMAL = frozenset({SpanKind.DATE, SpanKind.UID})
 _LONGEST_FORMAL = 256
 _NAMED = frozenset({SpanKind.NAME, SpanKind.PLACE})
-_NO_NAMES = frozenset(map(int, (Known.WORD, Known.EPONYM, Known.WORD | Known.EPONYM)))
 
 _INITIALS = 2
 _INITIAL = re.compile(r"[^\W\d_]\.")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
-_BETWEEN_WORDS = re.compile(r"[ \t]{0,3}[-\u2013'\u2019.,/^_&@:+]{0,2}[ \t]{0,3}")
 _TOUCHING = re.compile(r"[ ._^'\u2019-]{0,2}")
 _NEXT_WORD = re.compile(r",? ([^\W\d_]+)")
 _GLUE = re.compile(r"[-\u2013'\u2019./@:]{0,3}")
@@ -124,23 +99,18 @@ class Ner:
         words = self.network.words(text)
         if not words:
             return []
-        threshold = self.threshold(text_class)
         weighs = self.weighs_words and text_class is not TextClass.LINES  # a line is often a name alone
-        enough = [_surer(threshold, word) if weighs else threshold for word in words]
-        found = _kept(text, words, enough, text_class)
+        near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
+        enough = Enough(self.threshold(text_class), near, weighs)
+        thresholds = enough.of(words)
+        found = _kept(text, words, thresholds, text_class)
         certain = [span for span in others if span.kind is not SpanKind.UID]
         certain += [span for span in found if (span.confidence or 0.0) >= SURE]
         if certain:
-            near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
-            is_near = _near(words, certain)
-            enough = [
-                min(_near_enough(near, word) if weighs else near, usual) if nearby else usual
-                for word, usual, nearby in zip(words, enough, is_near, strict=True)
-            ]
+            thresholds = enough.near_certain(words, thresholds, certain)
         elif not found:
             return []
-        beside = [_near_enough(BESIDE, word) if weighs else BESIDE for word in words]
-        found = _kept(text, words, _enough_beside(text, words, enough, beside), text_class)
+        found = _kept(text, words, enough.beside(text, words, thresholds), text_class)
         if not certain:
             return found
         found = told_apart(text, found, self.network.words, ALONE, SURE)
@@ -178,65 +148,6 @@ def _is_by_form(span: Span) -> bool:
 
 def _words_of(text: str, span: Span) -> list[str]:
     return _LETTERS.findall(text, span.start, span.end)
-
-
-def _surer(threshold: float, word: Word) -> float:
-    """Return how probable a word must be to be a name or place, by what is known of it beside what it stands in."""
-    times = _TIMES[word.known] if _KINDS[word.label] in _NAMED else 1.0
-    return _odds_times(threshold, times)
-
-
-def _near_enough(enough: float, word: Word) -> float:
-    """Return how probable a word must be where so much is enough of a name."""
-    return _odds_times(enough, SURER_NEAR) if word.known in _NO_NAMES else enough
-
-
-def _odds_times(probability: float, times: float) -> float:
-    """Return the probability of which the odds are so many times those of another."""
-    return probability * times / (1.0 + probability * (times - 1.0))
-
-
-def _times(known: int) -> float:
-    """Return what the odds of a threshold are taken by for a word of which so much is known."""
-    if known >= COMBINATIONS:
-        return LESS_SURE_NAMELIKE if known - COMBINATIONS >= LOOKS // 2 else LESS_SURE_UNKNOWN
-    if known & Known.EPONYM:
-        is_surname = known & (Known.NAME | Known.WORD) == Known.NAME
-        return SURER_WORD if is_surname else SURER_EPONYM
-    if known & Known.WORD:
-        return SURER_WORD
-    return LESS_SURE_NAME if known else 1.0
-
-
-_TIMES = tuple(_times(known) for known in range(COMBINATIONS + LOOKS))
-
-
-def _near(words: tuple[Word, ...], certain: list[Span]) -> list[bool]:
-    """Tell of each word whether anything certain is near it."""
-    certain = sorted(certain, key=lambda span: span.start)
-    starts = [span.start for span in certain]
-    ends = list(accumulate((span.end for span in certain), max))  # the furthest one of those that begin up to each
-    out: list[bool] = []
-    for word in words:
-        last = bisect_right(starts, word.end + NEAR_CHARACTERS) - 1
-        out.append(last >= 0 and ends[last] >= word.start - NEAR_CHARACTERS)
-    return out
-
-
-def _enough_beside(text: str, words: tuple[Word, ...], enough: list[float], beside: list[float]) -> list[float]:
-    """Return how much is enough of each word, beside one of which there is enough what is enough there, if less."""
-    out = list(enough)
-    for step in (1, -1):
-        for at in range(len(words))[::step]:
-            if not 0 <= at - step < len(words):
-                continue
-            near, word = words[at - step], words[at]
-            if near.probability < out[at - step] or not {_KINDS[near.label], _KINDS[word.label]} <= _NAMED:
-                continue
-            first, last = (near, word) if step > 0 else (word, near)
-            if _BETWEEN_WORDS.fullmatch(text, first.end, last.start):
-                out[at] = min(out[at], beside[at])
-    return out
 
 
 def _kept(text: str, words: tuple[Word, ...], enough: list[float], text_class: TextClass) -> list[Span]:
@@ -369,7 +280,7 @@ def _goes_on(text: str, last: Word, word: Word, *, is_sure: bool) -> bool:
     if _sticks(text, last, word) and (not is_sure or word.label == last.label):
         return True
     is_same = is_sure and word.label == last.label and not word.begins
-    return is_same and _BETWEEN_WORDS.fullmatch(text, last.end, word.start) is not None
+    return is_same and BETWEEN_WORDS.fullmatch(text, last.end, word.start) is not None
 
 
 def _sticks(text: str, one: Word, other: Word) -> bool:

@@ -23,8 +23,9 @@ from deid.profile import Profile, load_profile
 from deid.report import Seen
 from deid.text import SpanKind, TextRules, clean_text
 from deid.text.documents import judge_document
+from deid.text.enough import NEAR_CHARACTERS
 from deid.text.lexicon import COMBINATIONS, Known
-from deid.text.ner import NEAR_CHARACTERS, Ner
+from deid.text.ner import Ner
 from deid.text.network import LABELS, Network
 from deid.text.spans import Span
 from deid.text.windows import OVERLAP, ROOM, windows
