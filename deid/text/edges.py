@@ -53,6 +53,10 @@ _NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
 _MEASURE_AT_END = re.compile(rf"(?<=[^\W_])[ \t]+\d{{1,3}}(?:\.\d{{1,2}})?[ \t]?(?:{_UNITS})\Z", re.IGNORECASE)
 _DECIMAL_AT_END = re.compile(r"[ \t]+\d{1,3}\.\d{1,2}")
 _UNIT_AFTER = re.compile(rf"\.\d|[ \t]?(?:{_UNITS})(?![^\W_])", re.IGNORECASE)
+_MEASURE_AFTER = re.compile(rf"[.,]\d|[ \t]?(?:%|(?:{_UNITS})(?![^\W_]))", re.IGNORECASE)
+_CODE_AFTER_NUMBER = re.compile(r"(?<=\d)-[A-Z0-9]{1,3}(?![\w-])")
+_DAY = re.compile(r"\d{1,2}\.?")
+_MONTH_AFTER = re.compile(r"(?:(?<=\.)|\.) ?(?:1[0-2]|0?[1-9])\.(?!\d)")
 _AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
 _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
 _NUMBERS = frozenset({SpanKind.ID, SpanKind.CONTACT})
@@ -147,6 +151,9 @@ def _of_kind(text: str, span: Span) -> Span | None:
     if span.kind is SpanKind.CONTACT:
         label = _LETTERS_BEFORE_NUMBER.match(text, span.start, span.end)
         return replace(span, start=label.end()) if label else span
+    if span.kind is SpanKind.ID:
+        rest = _CODE_AFTER_NUMBER.match(text, span.end)
+        return replace(span, end=rest.end()) if rest else span
     return _of_date(text, span) if span.kind is SpanKind.DATE else span
 
 
@@ -169,10 +176,12 @@ def _of_name(text: str, span: Span) -> Span:
 
 
 def _of_age(text: str, span: Span) -> Span | None:
-    """Return the number, if it is one of those that identify."""
+    """Return the number, if it is one of those that identify and no measure."""
     digits = _DIGITS.search(text, span.start, span.end)
     if digits is None:
         return span
+    if _MEASURE_AFTER.match(text, digits.end()):
+        return None
     number = digits.group().lstrip("0")
     if len(number) > 3 or not OLDEST_AGE_THAT_STAYS < int(number or 0) <= OLDEST_AGE:
         return None
@@ -180,8 +189,10 @@ def _of_age(text: str, span: Span) -> Span | None:
 
 
 def _of_date(text: str, span: Span) -> Span:
-    """Take prepositions away from before a date: ``v. 3.5.``, ``den 3 maj``."""
-    start = span.start
+    """Take prepositions away from before a date: ``v. 3.5.``, ``den 3 maj``; take the month to a day: ``5. 6.``."""
+    start, end = span.start, span.end
+    if _DAY.fullmatch(text, start, end) and (month := _MONTH_AFTER.match(text, end)):
+        end = month.end()
     for word in _LETTERS.finditer(text, span.start, span.end):
         is_first = not _WORD.search(text, start, word.start())
         if not is_first or not (is_function_word(word.group()) or word.group() in {"d", "dd", "v", "dt"}):
@@ -190,7 +201,7 @@ def _of_date(text: str, span: Span) -> Span:
         if following is None:
             break
         start = following.start()
-    return replace(span, start=start)
+    return replace(span, start=start, end=end)
 
 
 def _opens(text: str, start: int, end: int) -> bool:
@@ -228,10 +239,15 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
         return False
     if _DIGITS.search(text, span.start, span.end):
         return _is_size(text, span, words)
-    if all(map(is_function_word, words)) or _is_after_injection(text, span):
-        return True
+    is_empty = all(map(is_function_word, words)) or span.end - span.start == 1
+    return is_empty or _is_after_injection(text, span) or (len(words) == 1 and _is_nobody(text, span, words[0]))
+
+
+def _is_nobody(text: str, span: Span, word: str) -> bool:
+    """Tell whether a word alone is a title, a label or a country."""
     is_place = span.kind is SpanKind.PLACE
-    return len(words) == 1 and is_country(words[0], is_place=is_place) and not is_after_title(text, span.start)
+    is_land = is_country(word, is_place=is_place) and not is_after_title(text, span.start)
+    return is_land or is_no_part_of_name(word)
 
 
 def _is_after_injection(text: str, span: Span) -> bool:
@@ -248,7 +264,7 @@ def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool
         before = _WORD_BEFORE.search(text, max(0, span.start - _BEFORE_CHARS), span.start)
         return before is None or (before[1] is not None and before[1].casefold() not in _CUES)
     numbers = _DIGITS.findall(text, span.start, span.end)
-    if len(numbers) > 1 or (numbers and not _YEAR.fullmatch(numbers[0])):
+    if not all(map(_YEAR.fullmatch, numbers)) or (len(numbers) > 1 and words):
         return False
     return all(map(_is_no_month, words))
 

@@ -37,6 +37,7 @@ _LABELS = """
 _ALL_TITLES = frozenset(f"{_TITLES} {_TITLES_AS_TITLED} {_TITLES_WITH_FULL_STOP}".split())
 _NO_PART_OF_NAME = frozenset(f"{_TITLES} mr ms miss hr med".split())
 _MORBUS = "m"
+_HONORIFICS = "han\u0131m hanim han\u0131mefendi beyefendi"
 _BY = "by"
 _BEFORE_BY = frozenset(
     [
@@ -76,7 +77,9 @@ _MORE_TITLES = re.compile(
     r"PROF|DR|MED)\b\.?[ -]{0,2}){1,5}"
 )
 _GAP = re.compile(r"[ .]{0,2}")
-_GAP_AND_WORD = re.compile(r"[ .]{0,3}([^\W\d_]+)")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_NAME_AND_BLANK = re.compile(r"(?<![\w'\u2019-])([^\W\d_]+(?:-[^\W\d_]+)?) \Z")
+_LONGEST_BEFORE = 40
 _TITLE_AND_GAP = re.compile(r"([^\W\d_]+)[ .]{1,2}")
 _IS_LABEL = re.compile(r"\.? ?[:=]")
 _POSSESSIVE = re.compile(r"['\u2019][sS]\Z")
@@ -132,10 +135,25 @@ def _after_titled(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
 def _after_title_with_stop(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
     if text[word.end() : word.end() + 1] != "." or not word.group()[0].isupper():
         return
-    after = _GAP_AND_WORD.match(text, word.end())
-    if word.group().casefold() == _MORBUS and after and is_eponym(after[1]):
+    if word.group().casefold() == _MORBUS and _is_disease(text, word.end()):
         return
     yield from _name_at(text, word.end() + 1, has_stop=True)
+
+
+def _is_disease(text: str, start: int) -> bool:
+    """Tell whether an eponym follows ``M.``, maybe after ``di``: *M. di Paget* is no Monsieur."""
+    gap = _GAP.match(text, start)
+    start = gap.end() if gap else start
+    particles = _PARTICLES.match(text, start)
+    word = _LETTERS.match(text, particles.end() if particles else start)
+    return word is not None and is_eponym(word.group())
+
+
+def _before_honorific(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """Read a name back from what is said after it: ``Elif hanimefendi``."""
+    before = _NAME_AND_BLANK.search(text, max(0, word.start() - _LONGEST_BEFORE), word.start())
+    if before is not None and _is_name(before[1], text, has_stop=False) and not is_no_part_of_name(before[1]):
+        yield before.span(1)
 
 
 def _after_label(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
@@ -219,6 +237,7 @@ def _triggers() -> Mapping[str, _Reader]:
         (_TITLES, _after_title),
         (_BY, _after_by(_BEFORE_BY)),
         (_GERMAN_BY, _after_by(_BEFORE_GERMAN_BY)),
+        (_HONORIFICS, _before_honorific),
     )
     for words, reader in tables:
         out.update(dict.fromkeys(words.split(), reader))

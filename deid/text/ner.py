@@ -27,6 +27,8 @@ PROBABLE = 0.75
 """From here on a word that is clinical vocabulary is taken out of any other text."""
 ALONE = 0.5
 """This is enough for what is read without what a dash parts it from."""
+DOUBTED = 0.1
+"""From here on a word of every day that has the form of a name is taken for one."""
 STICKING = 0.25
 """The part of the threshold that is enough for what sticks to something found."""
 
@@ -131,7 +133,7 @@ class Ner:
         """
         if text_class is TextClass.LINES or not any(map(_is_by_form, others)):
             return others
-        doubted = [(word.start, word.end) for word in self.network.words(text)]
+        doubted = [(word.start, word.end) for word in self.network.words(text) if word.probability >= DOUBTED]
         return [
             span
             for span in others
@@ -165,8 +167,10 @@ def _is_doubtful(text: str, span: Span, *, is_description: bool) -> bool:
 
 
 def _is_part_of_name(text: str, found: list[Span], sure: list[bool], number: int) -> bool:
-    """Tell whether a doubtful span touches a name or place that is none: ``de`` is a part of ``de Brito``."""
+    """Tell whether a doubtful span touches a name or place: ``de`` is a part of ``de Brito``, a title of none."""
     span = found[number]
+    if is_no_part_of_name(text[span.start : span.end]):
+        return False
     for near in (number - 1, number + 1):
         if 0 <= near < len(found) and sure[near] and span.kind in _NAMED and found[near].kind in _NAMED:
             start, end = sorted((span.start, span.end, found[near].start, found[near].end))[1:3]

@@ -71,6 +71,12 @@ _CANADIAN_POSTCODE = re.compile(
     r"(?<![\w.,/-])[ABCEGHJ-NPRSTVXY]\d[ABCEGHJ-NPRSTV-Z] \d[ABCEGHJ-NPRSTV-Z]\d(?![\w]|[.,-]\d)"
 )
 
+_SAINT = re.compile(
+    r"(?-i:S)(?:t\.?|T\.?|aint|AINT) (?-i:[A-Z])[^\W\d_]{2,30}['\u2019]s(?![^\W_])(?! {1,2}(?:wort|dance|fire|disease|"
+    r"solution|cardioplegi|respiratory|questionnaire|score|valve|lesion|sign)[^\W\d_]*)",
+    re.IGNORECASE,
+)
+
 _Reader = Callable[[str, re.Match[str]], "Iterator[Span]"]
 _NAME = "patterns"
 _LONGEST_REMEMBERED_CHARS = 256
@@ -275,6 +281,13 @@ def _age(text: str, word: re.Match[str]) -> Iterator[Span]:
         yield Span(*match.span(1), SpanKind.AGE, _NAME)
 
 
+def _saint(text: str, word: re.Match[str]) -> Iterator[Span]:
+    """Read the name of a hospital, a church or a school: ``St Dunstan's``; *St John's wort* is none."""
+    match = _SAINT.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(), SpanKind.PLACE, _NAME)
+
+
 def _names(text: str, word: re.Match[str]) -> Iterator[Span]:
     for start, end in NAME_TRIGGERS[word.group().casefold()](text, word):
         yield Span(start, end, SpanKind.NAME, _NAME)
@@ -298,6 +311,7 @@ def _readers() -> dict[str, _Reader]:
         (_PLATES, _plate),
         (_AGES, _age),
         ("ip", _address),
+        ("st saint", _saint),
         (" ".join(NAME_TRIGGERS), _names),
     )
     for words, reader in tables:

@@ -54,12 +54,22 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.PLACE, "auf Station 4.2 heute", "Station 4.2", "Station 4.2"),
         (SpanKind.PLACE, "3. Stock Raum 2.01", "3. Stock Raum 2.01", "3. Stock Raum 2.01"),
         (SpanKind.ID, "Bett 12 min", "Bett 12", "Bett 12"),
+        (SpanKind.ID, "SN 22819-0047-AX, right", "22819-0047", "22819-0047-AX"),
+        (SpanKind.ID, "SN 22819-left hip", "22819", "22819"),
+        (SpanKind.DATE, "pád 5. 6., pak", "5", "5. 6."),
+        (SpanKind.DATE, "pád 5. 6. 2019", "5. 6. 2019", "5. 6. 2019"),
+        (SpanKind.DATE, "L 5. 26. snímek", "5", "5"),
     ],
 )
 def test_a_span_loses_what_only_stands_beside_it(kind: SpanKind, text: str, part: str, left: str) -> None:
     span = trimmed(text, span_of(text, part, kind))
     assert span is not None
     assert text[span.start : span.end] == left
+
+
+@pytest.mark.parametrize("text", ["Tanya, 95 cc", "by Ana, 95%", "91.5 at Ward 3"])
+def test_a_measure_is_no_age(text: str) -> None:
+    assert trimmed(text, span_of(text, "95" if "95" in text else "91", SpanKind.AGE)) is None
 
 
 def test_a_span_of_punctuation_is_none() -> None:
@@ -78,6 +88,9 @@ def test_a_span_of_punctuation_is_none() -> None:
         (SpanKind.DATE, "run 4/7 best", "4/7"),
         (SpanKind.DATE, "next Monday", "Monday"),
         (SpanKind.NAME, "FDG 94 min p.i. dynamic", "p.i."),
+        (SpanKind.DATE, "asbestos exposure 1968-1981", "1968-1981"),
+        (SpanKind.NAME, "Sex M, no pain", "M"),
+        (SpanKind.PLACE, "(Dra. Etxeberria)", "Dra"),
     ],
 )
 def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: str, part: str) -> None:
@@ -94,6 +107,8 @@ def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: s
         (SpanKind.PLACE, "Ward 7", "Ward 7"),
         (SpanKind.CONTACT, "pager 4471", "4471"),
         (SpanKind.DATE, "Ostern 2021", "Ostern 2021"),
+        (SpanKind.DATE, "Mai 2019, 2020", "Mai 2019, 2020"),
+        (SpanKind.DATE, "1968-12", "1968-12"),
         (SpanKind.DATE, "in May", "May"),
         (SpanKind.DATE, "iv.1966", "iv.1966"),
         (SpanKind.DATE, "op 4/7", "4/7"),

@@ -91,6 +91,9 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
     ("text", "left"),
     [
         ("Kontakt: M. Fahr", "Kontakt: M."),
+        ("M. di Stefano vu", "M. vu"),
+        ("G\u00fclizar han\u0131m, Elif Hanimefendi", "han\u0131m, Hanimefendi"),
+        ("St Dunstan's stroke CTA, ST. MARY'S, Saint Bede's", "stroke CTA"),
         ("M. Preiser, MTRA", "M., MTRA"),
         ("Dr. Strange ordered CT", "Dr. ordered CT"),
         ("DR STRANGE CHEST XR", "DR CHEST XR"),
@@ -145,6 +148,9 @@ CBU^Neuroimaging
 Parkinson, Hodgkin, Foley catheter at T12
 Morbus Crohn, Z.n. Whipple
 M. Kahler, M. Waldenström
+M. di Dupuytren, M. di Paget
+St John's wort, Saint Vitus's dance
+genç hanim, hasta hanimefendi
 Dr. ordered
 M. psoas, M. biceps
 MR THORAX nativ
