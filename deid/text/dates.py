@@ -57,6 +57,14 @@ _ROMAN = re.compile(
     r"(?<![\w.,/-])(\d\d?)(?P<mark>[ ./-]|\. )(VI{0,3}|I[VX]|I{1,3}|XI{0,2})(?P=mark)"
     rf"({_YEAR}|(?<=[.-])\d\d)(?!\w|[.,/-]\d)"
 )
+# Without a year only after a word that leads to a date; of slashes not what could be a score.
+_CUED = re.compile(
+    r"(?<![^\W_])(?:le|am|vom|bis|den|dnia|dn\.?|il|dia|em) {1,2}(?:"
+    r"(\d\d?)\. ?(1[0-2]|0?[1-9])\.(?!\d)"
+    r"|(\d\d?)[./-](1[0-2]|0[1-9])(?!\d|[./,-]\d)(?! ?(?:mm|cm|ml|mg|kg|gy|mgy|ms|s|min|h|tesla|t|%)(?![^\W_]))"
+    r"|(1[3-9]|2\d|3[01])/([1-9])(?!\d|[./,-]\d))",
+    re.IGNORECASE,
+)
 _SPACED = re.compile(r"(\d{4}|\d\d?)\W{1,3}(\d\d?)\W{1,3}(\d{4}|\d\d)|(\d\d)(\d\d)(\d\d)")
 _WORD_FOR_YEAR = re.compile(r" ?r\.|r(?![^\W_])| (?:roku|ROKU)(?![^\W_])")
 _FULL_YEAR_CHARS = 4
@@ -75,7 +83,8 @@ def find_dates(text: str, known: Collection[str] = ()) -> list[DateText]:
     """
     if _WITH_A_GLANCE.search(text) is None:
         return []
-    found = [*_numeric_dates(text, known), *_dates_with_names(text, known), *_dates_with_romans(text, known)]
+    finders = (_numeric_dates, _dates_with_names, _dates_with_romans, _dates_with_cues)
+    found = [dated for finder in finders for dated in finder(text, known)]
     out: list[DateText] = []
     for dated in sorted(found, key=lambda dated: (dated.start, -dated.end)):
         if not out or dated.start >= out[-1].end:
@@ -300,6 +309,15 @@ def _dates_with_romans(text: str, known: Collection[str]) -> Iterator[DateText]:
             dated = _dated(text, (("d", *match.span(1)), ("r", *match.span(3)), ("y", *match.span(4))), known)
             if dated is not None:
                 yield dated
+
+
+def _dates_with_cues(text: str, known: Collection[str]) -> Iterator[DateText]:
+    """Read a day and a month after a word that leads to them: ``le 12.04``, ``vom 3. 5.``, ``den 14/6``."""
+    for match in _CUED.finditer(text):
+        day, month = (group for group in range(1, 7) if match[group] is not None)
+        dated = _dated(text, (("d", *match.span(day)), ("m", *match.span(month))), known)
+        if dated is not None:
+            yield dated
 
 
 def _dates_with_names(text: str, known: Collection[str]) -> Iterator[DateText]:

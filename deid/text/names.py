@@ -19,12 +19,13 @@ _Reader = Callable[[str, "re.Match[str]"], "Iterator[tuple[int, int]]"]
 
 _TITLES = """
     dr dra drs dres prof professor doktor doctor dott dottor dottore dottoressa dottssa mrs mme mlle monsieur madame
-    mademoiselle herr herrn frau señor señora señorita signor signora signorina dhr mevr mevrouw meneer pani fru fröken
-    bayan oberarzt oberärztin chefarzt chefärztin schwester pfleger hemşire lek hab dipl nurse sir
+    mademoiselle herr herrn hrn frau señor señora señorita signor signora signorina dhr mevr mevrouw
+    meneer pani fru fröken bayan oberarzt oberärztin chefarzt chefärztin schwester pfleger hemşire lek hab dipl nurse
+    sir
     """
 # Also something else in other places: an imaging modality, a disease, a side, a direction, a muscle.
 _TITLES_AS_TITLED = "mr ms miss pan bay hr sig uzm doç"
-_TITLES_WITH_FULL_STOP = "m sr sra fr dhr med mag ing"
+_TITLES_WITH_FULL_STOP = "m sr sra fr dhr mw med mag ing"
 _LABELS = """
     name names surname lastname firstname forename nachname vorname familienname nom prénom nombre apellido apellidos
     nome cognome apelido sobrenome naam voornaam achternaam nazwisko imię namn efternamn förnamn

@@ -26,6 +26,11 @@ _AGE = re.compile(
     r"(?![^\W_])",
     re.IGNORECASE,
 )
+_AGE_AFTER_WORD = re.compile(
+    rf"(?<![^\W_])(?:pacjent\w{{0,4}}|chor[aey]\w{{0,2}}|kobieta|m[e\u0119][z\u017c]czyzna|wiek),? lat:? {_AGE_NUMBER}"
+    r"(?!\d|[.,]\d)",
+    re.IGNORECASE,
+)
 _AGE_STRING = re.compile(r"(?<![^\W_])0(9[1-9]|1[0-2]\d)Y(?![^\W_])")
 _OF_AGE = re.compile(
     rf"[^\W\d_]+[ :=]{{1,3}}{_AGE_NUMBER}(?![\d.,]\d|\d| ?(?:d|w|m|days?|weeks?|months?|wks?|mo|Tage|Wochen|Monate)\b)",
@@ -47,6 +52,13 @@ _AMERICAN_PHONE = re.compile(
 _FRENCH_PHONE = re.compile(r"(?<![\w.,/-])0[1-79](?:([ .-])\d\d)(?:\1\d\d){3}(?![\w]|[.,-]\d)")
 _GERMAN_PHONE = re.compile(
     r"(?<![\w.,/-])(?:\(0[1-9]\d{1,4}\) ?|0[1-9]\d{1,4} ?/ ?|01[567]\d[ -])\d[\d ]{4,9}\d(?![\w]|[.,-]\d)"
+)
+# Names in the domain name system; of files and versions the last part is none of these.
+_HOST = re.compile(
+    r"(?<![\w.@/\\-])(?=[\d.-]{0,20}[a-z])(?:[a-z0-9][a-z0-9-]{0,62}\.){2,8}(?:com|org|net|edu|gov|mil|int|info|eu|"
+    r"de|at|ch|fr|es|it|pt|nl|be|lu|pl|se|no|dk|fi|is|cz|sk|hu|ro|tr|gr|hr|si|uk|us|ca|au|nz|ie|br|ar|cl|mx|in|jp|cn|"
+    r"kr|za|health|hospital|clinic|local|lan|intern|internal|intra|corp|home|example|test|invalid)(?![\w-]|\.\w)",
+    re.IGNORECASE,
 )
 _SOCIAL_SECURITY = re.compile(r"(?<![\w.,/-])(?!000|666)([0-8]\d\d)-(\d\d)-(\d{4})(?![\w]|[.,/-]\d)")
 _PRIVATE_ADDRESS = re.compile(r"(?<![\w.])(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\w]|\.\d)")
@@ -110,6 +122,9 @@ def _found(text: str, dates: frozenset[str]) -> tuple[Span, ...]:
         out.extend(_beside(_numbers(text), out))
     if "@" in text:
         out.extend(_mails(text))
+    if text.count(".") > 1:
+        hosts = (match for match in _HOST.finditer(text) if match.group().islower() or match.group().isupper())
+        out.extend(Span(*match.span(), SpanKind.CONTACT, _NAME) for match in hosts)
     if "^" in text:
         out.extend(Span(start, end, SpanKind.NAME, _NAME) for start, end in names_with_carets(text))
     if "://" in text or "www." in text.lower():
@@ -142,7 +157,7 @@ def _uids(text: str) -> Iterator[Span]:
 
 
 def _numbers(text: str) -> Iterator[Span]:
-    for pattern in (_AGE, _AGE_STRING):
+    for pattern in (_AGE, _AGE_AFTER_WORD, _AGE_STRING):
         for match in pattern.finditer(text):
             yield Span(*match.span(1), SpanKind.AGE, _NAME)
     if len(text) < _SHORTEST_NUMBER:
@@ -239,6 +254,15 @@ _PLATES = """
     reg registration plate plates rego kennz kennzeichen kz immat immatriculation immatriculée matrícula targa kenteken
     rej rejestr plaka rendszám placa registreringsnummer regnr
     """
+_BEDS = """
+    bed bett lit cama letto \u0142\u00f3\u017cko \u0142\u00f3\u017ceczko s\u00e4ng seng yatak leito cot crib
+    incubator inkubator incubadora incubatrice couveuse kuv\u00f6s kuv\u00f8se k\u00fcv\u00f6z cuna culla ber\u00e7o
+    """
+_BED = re.compile(
+    rf"[^\W\d_]+ (?:{_NUMBER_WORD}\.? ?)?\d{{1,3}}[a-z]?(?![^\W_]|[.,/-]\d)"
+    r"(?! ?(?:c?gy|min|mm|cm|ml|mg|kg|s|x|%|h|days?|nights?|jours?|images?|views?)(?![^\W_]))",
+    re.IGNORECASE,
+)
 _AGES = "age aged alter âge edad edat età idade leeftijd wiek wieku věk věku ålder alder vârsta varsta életkor ikä yaş"
 
 
@@ -281,6 +305,12 @@ def _age(text: str, word: re.Match[str]) -> Iterator[Span]:
         yield Span(*match.span(1), SpanKind.AGE, _NAME)
 
 
+def _bed(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _BED.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(), SpanKind.PLACE, _NAME)
+
+
 def _saint(text: str, word: re.Match[str]) -> Iterator[Span]:
     """Read the name of a hospital, a church or a school: ``St Dunstan's``; *St John's wort* is none."""
     match = _SAINT.match(text, word.start())
@@ -312,6 +342,7 @@ def _readers() -> dict[str, _Reader]:
         (_AGES, _age),
         ("ip", _address),
         ("st saint", _saint),
+        (_BEDS, _bed),
         (" ".join(NAME_TRIGGERS), _names),
     )
     for words, reader in tables:

@@ -16,8 +16,9 @@ _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \t]{0,2}([.:=#^_]?)[ \t]{0,2}\Z")
 _NUMBER_BEFORE = re.compile(r"\d\s?/\Z")
 _NUMBER_AFTER = re.compile(r"/\s?\d")
 _UNIT_AFTER = re.compile(
-    r"[ \t]?(?:mm|cm|ml|mls|mg|mcg|kg|ms|msec|sec|hz|mhz|kv|mas|mgy|gy|hu|bpm|mmhg|psi|views?|images?|phases?|cores?)\b"
-    r"|[ \t]?%",
+    r"[ \t]?(?:mm|cm|ml|mls|mg|mcg|kg|ms|msec|sec|hz|mhz|kv|mas|mgy|gy|hu|bpm|mmhg|psi|views?|images?|phases?|cores?"
+    r"|deg|degrees)\b"
+    r"|[ \t]?[%\u00b0]",
     re.IGNORECASE,
 )
 _DATE_KEYS = ("dat", "dob", "birth", "born", "geb", "lmp", "edd", "fech", "tarih", "dt", "when")

@@ -190,3 +190,11 @@ def test_each_language_has_twelve_months_in_each_form() -> None:
     forms = {form for forms in month_names().values() for form in forms}
     assert {form.language for form in forms} >= {"en", "de", "fr", "es", "it", "pt", "nl", "pl", "sv", "tr"}
     assert all(len(form.names) == 12 for form in forms)
+
+
+def test_a_day_without_a_year_is_a_date_after_a_word_that_leads_to_it() -> None:
+    text = "le 12.04, vom 3. 5. bis 4. 6., den 14/6, em 07-10"
+    found = find_dates(text, ("20190412",))
+    assert [text[dated.start : dated.end] for dated in found] == ["12.04", "3. 5", "4. 6", "14/6", "07-10"]
+    assert [(dated.day.month, dated.day.day) for dated in found] == [(4, 12), (5, 3), (6, 4), (6, 14), (10, 7)]
+    assert not find_dates("le 3.05 mm, am 3/4, il 3/5, le 14/15, em 2.10 cm, den 31.02, le 1.05.1, 12.04")

@@ -64,6 +64,7 @@ def test_numbers_and_addresses_that_identify_are_taken_out(text: str, left: str)
         ("96-vuotias, 93 éves, 94-årig, 95 anys", "90+-vuotias, 90+ éves, 90+-årig, 90+ anys"),
         ("93Y and 94 y, alone", "90+Y and 90+ y, alone"),
         ("wiek 91 lat", "wiek 90+ lat"),
+        ("pacjentka lat 93, kobieta, lat 91", "pacjentka lat 90+, kobieta, lat 90+"),
     ],
 )
 def test_ages_over_89_are_one_category(text: str, left: str) -> None:
@@ -92,6 +93,9 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
     [
         ("Kontakt: M. Fahr", "Kontakt: M."),
         ("M. di Stefano vu", "M. vu"),
+        ("Hrn. Sommer, Mw. Bakker", "Hrn., Mw."),
+        ("on ctws03.radiology.oakhollow.example, NAS1.KLINIK.LOCAL down", "on down"),
+        ("ICU bed 4, cuna 12, k\u00fcv\u00f6z no 9, lit n\u00b0 3b, Bett Nr. 7 ok", "ICU ok"),
         ("G\u00fclizar han\u0131m, Elif Hanimefendi", "han\u0131m, Hanimefendi"),
         ("St Dunstan's stroke CTA, ST. MARY'S, Saint Bede's", "stroke CTA"),
         ("M. Preiser, MTRA", "M., MTRA"),
@@ -151,6 +155,10 @@ M. Kahler, M. Waldenström
 M. di Dupuytren, M. di Paget
 St John's wort, Saint Vitus's dance
 genç hanim, hasta hanimefendi
+test 8/12/15 deg, flip 8/12/15\u00b0
+brain.nii.gz, e.g. b.i.d., v1.2.3b, com.siemens.Mri, Abdomen.No.Is
+BED 72 Gy, bed 3 mm, lit 14 min, bed 1/2, cot 1.5
+le 3.05 mm, am 3/4, il 3/5, le 14/15, em 2.10 cm
 Dr. ordered
 M. psoas, M. biceps
 MR THORAX nativ
