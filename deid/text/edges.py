@@ -14,7 +14,7 @@ from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.ratios import is_ratio
 from deid.text.sides import APART
 from deid.text.spans import Span, SpanKind
-from deid.vocabulary import is_common, is_country, is_function_word, is_measured, is_vocabulary
+from deid.vocabulary import is_common, is_country, is_function_word, is_measured, is_state_code, is_vocabulary
 
 OLDEST_AGE_THAT_STAYS, OLDEST_AGE = 89, 129
 
@@ -38,6 +38,7 @@ _CUES = frozenset(
     am v d le el il em z w den on of von du desde de fran från fra lmp edd born until before after
     """.split()  # noqa: SIM905  a table
 )
+_CODE_SYSTEMS = frozenset({"snomed", "sct", "meddra", "loinc", "rxnorm", "radlex", "umls"})
 _ADDRESS = re.compile(r"\d{1,5}[A-Za-z]?[ \t]+[^\W\d_]")
 _STREETS = frozenset(
     """
@@ -63,6 +64,11 @@ _NUMBERS = frozenset({SpanKind.ID, SpanKind.CONTACT})
 _LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
 _DIMENSIONS = frozenset({"2d", "3d", "4d"})
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
+_STATE_AT_END = re.compile(r",[ \t]{1,2}([^\W\d_]+)\.?\Z")
+_EXTENSION = re.compile(r"[xX](?=\d{2,6}\Z)")
+_TIMES = re.compile(r"\d{1,2}[:.h]\d\d ?[-\u2013] ?\d{1,2}[:.h]\d\d")
+_TIMES_AROUND = re.compile(r"[\d:.h\u2013-]*\Z")
+_TRIAL = re.compile(r"NCT\d{8}")
 _BEFORE_CHARS = 16
 _FAR_LABEL_CHARS = 16
 
@@ -80,6 +86,8 @@ def trimmed(text: str, span: Span) -> Span | None:
     start = label.end() if label else start
     if span.kind is not SpanKind.NAME:
         start, end = _on_its_side(text, start, end)
+    if span.kind is SpanKind.PLACE:
+        end = _without_state(text, start, end)
     is_address = span.kind is SpanKind.PLACE and _ADDRESS.match(text, start, end) is not None
     if is_address:
         end = _end_of_address(text, start, end)
@@ -101,6 +109,12 @@ def _on_its_side(text: str, start: int, end: int) -> tuple[int, int]:
     while (parts := list(APART.finditer(text, start, end))) and _are_words(text, parts[-1].end(), end):
         end = parts[-1].start()
     return start, end
+
+
+def _without_state(text: str, start: int, end: int) -> int:
+    state = _STATE_AT_END.search(text, start, end)
+    is_state = state is not None and (is_country(state[1], is_place=True) or is_state_code(state[1]))
+    return state.start() if state is not None and is_state else end
 
 
 def _are_words(text: str, start: int, end: int) -> bool:
@@ -149,7 +163,7 @@ def _of_kind(text: str, span: Span) -> Span | None:
     if span.kind is SpanKind.AGE:
         return _of_age(text, span)
     if span.kind is SpanKind.CONTACT:
-        label = _LETTERS_BEFORE_NUMBER.match(text, span.start, span.end)
+        label = _LETTERS_BEFORE_NUMBER.match(text, span.start, span.end) or _EXTENSION.match(text, span.start, span.end)
         return replace(span, start=label.end()) if label else span
     if span.kind is SpanKind.ID:
         rest = _CODE_AFTER_NUMBER.match(text, span.end)
@@ -235,6 +249,8 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
         return _is_no_date(text, span, words, is_description=is_description)
     if span.kind is SpanKind.CONTACT:
         return len(words) == 1 and len(words[0]) == span.end - span.start and is_vocabulary(words[0])
+    if span.kind is SpanKind.ID:
+        return is_of_code_system(text, span.start) or _TRIAL.fullmatch(text, span.start, span.end) is not None
     if span.kind not in {SpanKind.NAME, SpanKind.PLACE}:
         return False
     if _DIGITS.search(text, span.start, span.end):
@@ -250,6 +266,12 @@ def _is_nobody(text: str, span: Span, word: str) -> bool:
     return is_land or is_no_part_of_name(word)
 
 
+def is_of_code_system(text: str, start: int) -> bool:
+    """Tell whether what begins at a position is a code of a terminology: ``SNOMED 51185008``."""
+    before = _WORD_BEFORE.search(text, max(0, start - _BEFORE_CHARS), start)
+    return before is not None and before[1] is not None and before[1].casefold() in _CODE_SYSTEMS
+
+
 def _is_after_injection(text: str, span: Span) -> bool:
     """Tell whether it is ``p.i.`` after a time."""
     is_written = _AFTER_INJECTION.fullmatch(text, span.start, span.end) is not None
@@ -257,7 +279,7 @@ def _is_after_injection(text: str, span: Span) -> bool:
 
 
 def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool) -> bool:
-    if is_ratio(text, span.start, span.end):
+    if is_ratio(text, span.start, span.end) or _is_of_times(text, span):
         return True
     series = _SERIES.fullmatch(text, span.start, span.end) if is_description else None
     if series is not None and int(series[1]) <= int(series[2]):
@@ -267,6 +289,13 @@ def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool
     if not all(map(_YEAR.fullmatch, numbers)) or (len(numbers) > 1 and words):
         return False
     return all(map(_is_no_month, words))
+
+
+def _is_of_times(text: str, span: Span) -> bool:
+    """Tell whether it is a part of ``9:10-9:50``."""
+    around = _TIMES_AROUND.search(text, max(0, span.start - _BEFORE_CHARS), span.start)
+    times = _TIMES.match(text, around.start()) if around and ":" in text[span.start - 2 : span.end + 3] else None
+    return times is not None and span.end <= times.end()
 
 
 def _is_no_month(word: str) -> bool:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from deid.fold import folded
 from deid.text.dates import find_dates
-from deid.text.edges import without_measure
+from deid.text.edges import is_of_code_system, without_measure
 from deid.text.names import NAME_TRIGGERS, names_with_carets
 from deid.text.spans import Span, SpanKind
 
@@ -31,6 +31,7 @@ _AGE_AFTER_WORD = re.compile(
     r"(?!\d|[.,]\d)",
     re.IGNORECASE,
 )
+_AGE_AND_SEX = re.compile(r"(?:\A|(?<=[.;,\n] ))(9\d|10\d)(?:[fmFM]|yo[fm])(?![^\W_])(?! ?(?:temp|cath|sheath))")
 _AGE_STRING = re.compile(r"(?<![^\W_])0(9[1-9]|1[0-2]\d)Y(?![^\W_])")
 _OF_AGE = re.compile(
     rf"[^\W\d_]+[ :=]{{1,3}}{_AGE_NUMBER}(?![\d.,]\d|\d| ?(?:d|w|m|days?|weeks?|months?|wks?|mo|Tage|Wochen|Monate)\b)",
@@ -157,15 +158,16 @@ def _uids(text: str) -> Iterator[Span]:
 
 
 def _numbers(text: str) -> Iterator[Span]:
-    for pattern in (_AGE, _AGE_AFTER_WORD, _AGE_STRING):
+    for pattern in (_AGE, _AGE_AFTER_WORD, _AGE_AND_SEX, _AGE_STRING):
         for match in pattern.finditer(text):
             yield Span(*match.span(1), SpanKind.AGE, _NAME)
     if len(text) < _SHORTEST_NUMBER:
         return
     for pattern, kind in _NUMBERS:
         for match in pattern.finditer(text):
-            if not _is_series_of_values(match):
-                start, end = match.span()
+            start, end = match.span()
+            is_code = pattern is _LONG_NUMBER and is_of_code_system(text, start)
+            if not is_code and not _is_series_of_values(match):
                 yield Span(start, without_measure(text, start, end) if kind is SpanKind.CONTACT else end, kind, _NAME)
 
 
@@ -263,6 +265,9 @@ _BED = re.compile(
     r"(?! ?(?:c?gy|min|mm|cm|ml|mg|kg|s|x|%|h|days?|nights?|jours?|images?|views?)(?![^\W_]))",
     re.IGNORECASE,
 )
+_LAST_DIGITS = re.compile(
+    r"(?:last (?:4|four)(?: digits)?|ending(?: in| with)?)[ :=]{1,3}(?!(?:19|20)\d\d)(\d{4})(?![^\W_])", re.IGNORECASE
+)
 _AGES = "age aged alter âge edad edat età idade leeftijd wiek wieku věk věku ålder alder vârsta varsta életkor ikä yaş"
 
 
@@ -305,6 +310,12 @@ def _age(text: str, word: re.Match[str]) -> Iterator[Span]:
         yield Span(*match.span(1), SpanKind.AGE, _NAME)
 
 
+def _last_digits(text: str, word: re.Match[str]) -> Iterator[Span]:
+    match = _LAST_DIGITS.match(text, word.start())
+    if match is not None:
+        yield Span(*match.span(1), SpanKind.ID, _NAME)
+
+
 def _bed(text: str, word: re.Match[str]) -> Iterator[Span]:
     match = _BED.match(text, word.start())
     if match is not None:
@@ -343,6 +354,7 @@ def _readers() -> dict[str, _Reader]:
         ("ip", _address),
         ("st saint", _saint),
         (_BEDS, _bed),
+        ("last ending", _last_digits),
         (" ".join(NAME_TRIGGERS), _names),
     )
     for words, reader in tables:

@@ -98,9 +98,14 @@ def is_function_word(word: str) -> bool:
 
 
 def is_country(word: str, *, is_place: bool) -> bool:
-    """Tell whether a word is a country; `is_place` tells that it is nobody's name where it stands."""
-    tables = ("english", "others", "called_so_too") if is_place else ("english", "others")
+    """Tell whether a word is a country; `is_place` tells that it is nobody's name where it stands: a state, too."""
+    tables = ("english", "others", "called_so_too", "states") if is_place else ("english", "others")
     return folded(word.casefold()) in _words_of(_COUNTRIES, *tables)
+
+
+def is_state_code(word: str) -> bool:
+    """Tell whether a word in capitals is short for a state, as behind a town and a comma: ``Duluth, MN``."""
+    return word.isupper() and word.casefold() in _words_of(_COUNTRIES, "codes")
 
 
 def is_measured(word: str, *kinds: str) -> bool:

@@ -64,6 +64,7 @@ def test_numbers_and_addresses_that_identify_are_taken_out(text: str, left: str)
         ("96-vuotias, 93 éves, 94-årig, 95 anys", "90+-vuotias, 90+ éves, 90+-årig, 90+ anys"),
         ("93Y and 94 y, alone", "90+Y and 90+ y, alone"),
         ("wiek 91 lat", "wiek 90+ lat"),
+        ("97f nursing home; 91M", "90+f nursing home; 90+M"),
         ("pacjentka lat 93, kobieta, lat 91", "pacjentka lat 90+, kobieta, lat 90+"),
     ],
 )
@@ -94,6 +95,7 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
         ("Kontakt: M. Fahr", "Kontakt: M."),
         ("M. di Stefano vu", "M. vu"),
         ("Hrn. Sommer, Mw. Bakker", "Hrn., Mw."),
+        ("SSN ending in 4408, last 4: 7731 ok", "SSN ending in, last 4 ok"),
         ("on ctws03.radiology.oakhollow.example, NAS1.KLINIK.LOCAL down", "on down"),
         ("ICU bed 4, cuna 12, k\u00fcv\u00f6z no 9, lit n\u00b0 3b, Bett Nr. 7 ok", "ICU ok"),
         ("G\u00fclizar han\u0131m, Elif Hanimefendi", "han\u0131m, Hanimefendi"),
@@ -155,6 +157,7 @@ M. Kahler, M. Waldenström
 M. di Dupuytren, M. di Paget
 St John's wort, Saint Vitus's dance
 genç hanim, hasta hanimefendi
+SNOMED 51185008, ending in 2019, last 4 views, 99mTc, 95F cath
 test 8/12/15 deg, flip 8/12/15\u00b0
 brain.nii.gz, e.g. b.i.d., v1.2.3b, com.siemens.Mri, Abdomen.No.Is
 BED 72 Gy, bed 3 mm, lit 14 min, bed 1/2, cot 1.5
