@@ -46,7 +46,9 @@ def write_models(folder: Path, knows: Knows, *, digits: tuple[str, float] = ("O"
     (folder / "ner").mkdir(parents=True, exist_ok=True)
     (folder / "ner" / "ner.onnx").write_bytes(network)
     (folder / "ner" / "vocab.txt").write_bytes(pieces)
-    lexicon = b"anna 4\nknee 1\niga 1\nstone 5\nbaker 7\nhausarzt 1\nfoley 6\ngrase 1\nquolla 2\n"
+    lexicon = (
+        b"anna 4\nknee 1\niga 1\nstone 5\nbaker 7\nhausarzt 1\nfoley 6\ngrase 1\nquolla 2\npemberton 6\nbragard 2\n"
+    )
     names, letters = b"knee 4\nolena 4\n", bytes(WEIGHTS)
     (folder / "ner" / "lexicon.txt").write_bytes(lexicon)
     (folder / "ner" / "names.txt").write_bytes(names)

@@ -25,10 +25,14 @@ SURER_EPONYM, SURER_WORD = 12.0, 5.0
 seen too few of the texts in which *Foley* is a catheter, and *Long* an adjective. An eponym that is known as a surname,
 too, and as nothing else, counts as an everyday word: *Pemberton*.
 """
-LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.4, 0.2
+LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.6, 0.3
 """And so much less sure of what is known as a name alone, of a word that no lexicon has, and of one that looks like a
-name as well. The network was made doubtful of them: while it learnt, the lexicon had forgotten 14 of 100 harmless
+name as well. The network was made doubtful of them: while it learnt, the lexicon had forgotten 12 of 100 harmless
 words, and of those that other authors write it doesn't know 1 to 6.
+"""
+LESS_SURE_APART = 0.2
+"""And of an eponym that is a surname and nothing else, if it stands apart: what an eponym names is said beside it, as
+in *Pemberton sign*, but *neck, Pemberton* may say whose neck it is.
 """
 SURER_NEAR = 2.0
 """And so many times surer near something certain, or beside what was found, of a word that is known and is no name:
@@ -38,6 +42,10 @@ BETWEEN_WORDS = re.compile(r"[ \t]{0,3}[-\u2013'\u2019.,/^_&@:+]{0,2}[ \t]{0,3}"
 """What stands between words of one name."""
 
 _NAMED = frozenset({"NAME", "PLACE", "ORG"})
+_MARK_BEFORE = re.compile(r"(?:[,;:/()\[\]|\n^_]|[ ][-\u2013][ ]|\A)[ \t]*\Z")
+_MARK_AFTER = re.compile(r"[ \t]*(?:\Z|[,;:/()\[\]|\n^_.]| [-\u2013])")
+_MARK_CHARS = 4
+_SURNAME_AND_EPONYM = int(Known.NAME | Known.EPONYM)
 _NO_NAMES = frozenset(map(int, (Known.WORD, Known.EPONYM, Known.WORD | Known.EPONYM)))
 
 
@@ -59,10 +67,10 @@ class Enough:
     near: float
     weighs_words: bool
 
-    def of(self, words: tuple[Word, ...]) -> list[float]:
-        """Return what is enough of each word where nothing is certain."""
+    def of(self, text: str, words: tuple[Word, ...]) -> list[float]:
+        """Return what is enough of each word of a text where nothing is certain."""
         return [
-            _odds_times(self.threshold, _TIMES[word.known])
+            _odds_times(self.threshold, _times_of(text, word))
             if self.weighs_words and word.label in _NAMED
             else self.threshold
             for word in words
@@ -126,6 +134,17 @@ def _times(known: int) -> float:
 
 
 _TIMES = tuple(_times(known) for known in range(COMBINATIONS + LOOKS))
+
+
+def _times_of(text: str, word: Word) -> float:
+    is_surname = word.known == _SURNAME_AND_EPONYM
+    return LESS_SURE_APART if is_surname and _is_apart(text, word) else _TIMES[word.known]
+
+
+def _is_apart(text: str, word: Word) -> bool:
+    """Tell whether a word stands alone between marks, or a mark and an end of the text."""
+    before = _MARK_BEFORE.search(text, max(0, word.start - _MARK_CHARS), word.start)
+    return before is not None and _MARK_AFTER.match(text, word.end) is not None
 
 
 def _near(words: tuple[Word, ...], certain: list[Span]) -> list[bool]:

@@ -104,7 +104,7 @@ class Ner:
         weighs = self.weighs_words and text_class is not TextClass.LINES  # a line is often a name alone
         near = ACCOMPANIED_IN_DESCRIPTION if text_class is TextClass.DESCRIPTIONS else ACCOMPANIED
         enough = Enough(self.threshold(text_class), near, weighs)
-        thresholds = enough.of(words)
+        thresholds = enough.of(text, words)
         found = _kept(text, words, thresholds, text_class)
         certain = [span for span in others if span.kind is not SpanKind.UID]
         certain += [span for span in found if (span.confidence or 0.0) >= SURE]

@@ -35,7 +35,7 @@ IGNORED = -100
 BLOCK = 8192
 HELD_OUT_BELOW = 26
 # Of a hundred words in labelled strings of other authors, the lexicon doesn't know 1 to 6, of their names 8 to 25.
-FORGOTTEN, FORGOTTEN_IDENTIFYING = 0.05, 0.4
+FORGOTTEN, FORGOTTEN_IDENTIFYING = 0.12, 0.4
 FORGOTTEN_AS_NAME = 0.1
 _NAMED, _MEANT = Known.NAME | Known.PLACE, Known.WORD | Known.EPONYM
 _LOOK = 64  # what is known of a word and how it looks, in one number

@@ -95,7 +95,7 @@ class Settings:
 
     folder: str = str(CHECKPOINTS)
     seed: int = 1
-    samples: int = 800_000
+    samples: int = 1_000_000
     processes: int = 2
     layers: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     most: int = 1024
@@ -104,7 +104,7 @@ class Settings:
     entity_weight: float = 1.5
     smoothing: float = 0.02
     whole_weight: float = 0.1
-    mine_every: int = 5
+    mine_every: int = 2
     mine_from: int = 12_000
     dev: int = 2000
     dev_every: int = 4

@@ -37,7 +37,7 @@ from tests.tiny_network import write_models
 KNOWS = {
     "anna": ("B-NAME", 0.95),
     "kowalska": ("I-NAME", 0.95),
-    "jan": ("B-NAME", 0.55),
+    "jan": ("B-NAME", 0.6),
     "iga": ("B-NAME", 0.6),
     "ewa": ("B-NAME", 0.45),
     "ola": ("B-NAME", 0.85),
@@ -53,6 +53,8 @@ KNOWS = {
     "stone": ("B-NAME", 0.94),
     "baker": ("B-NAME", 0.97),
     "foley": ("B-NAME", 0.96),
+    "pemberton": ("B-NAME", 0.5),
+    "bragard": ("B-NAME", 0.5),
     "-": ("I-NAME", 0.1),
     "dziewiecdziesiat": ("B-AGE", 0.95),
 }
@@ -287,10 +289,32 @@ def test_of_a_known_word_that_is_no_name_more_is_needed_near_something_certain(n
     assert found(ner, "Ewa axial Anna") == [("Ewa", SpanKind.NAME), ("Anna", SpanKind.NAME)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "axial, Pemberton",
+        "Pemberton",
+        " Pemberton - axial",
+        "axial - Pemberton",
+        "axial [Pemberton]",
+        "axial_Pemberton",
+    ],
+)
+def test_of_a_surname_that_is_an_eponym_less_is_enough_where_it_stands_apart(ner: Ner, text: str) -> None:
+    assert found(ner, text) == [("Pemberton", SpanKind.NAME)]
+    assert found(ner, text.replace("Pemberton", "Bragard")) == []  # nobody's surname
+    assert found(Ner(ner.network, {}, weighs_words=False), text) == []
+
+
+@pytest.mark.parametrize("text", ["axial Pemberton", "Pemberton axial", "axial, Pemberton neg", "axial-Pemberton"])
+def test_beside_another_word_an_eponym_is_an_eponym(ner: Ner, text: str) -> None:
+    assert found(ner, text) == []
+
+
 def test_of_a_word_that_nobody_knows_less_is_enough(network: Network) -> None:
     assert network.words("Jan")[0].known >= COMBINATIONS
-    assert found(Ner(network, {COMMENTS: 0.8}), "for Jan") == []  # 0.8 at 0.4 of the odds is 0.62
-    assert found(Ner(network, {COMMENTS: 0.7}), "for Jan") == [("Jan", SpanKind.NAME)]  # 0.7 at 0.4 of the odds is 0.48
+    assert found(Ner(network, {COMMENTS: 0.8}), "for Jan") == []  # 0.8 at 0.6 of the odds is 0.71
+    assert found(Ner(network, {COMMENTS: 0.7}), "for Jan") == [("Jan", SpanKind.NAME)]  # 0.7 at 0.6 of the odds is 0.58
     assert found(Ner(network, {COMMENTS: 0.7}, weighs_words=False), "for Jan") == []
 
 

@@ -240,7 +240,46 @@ def localizer(rng: Random) -> str:
     return shaped(rng, pick(rng, TABLE["localizer"]))
 
 
-MAKERS: Weighted[int] = Weighted({0: 26, 1: 26, 2: 22, 3: 14, 4: 12})
+def nuclear(rng: Random) -> str:
+    """
+    Make the name of a series of nuclear medicine: WB FDG 64 min p.i. AC.
+
+    Returns
+    -------
+    str
+        The name.
+    """
+    tracer = pick(rng, TABLE["tracer"])
+    parts = [pick(rng, TABLE["scan"]), tracer] if rng.random() < 0.7 else [tracer, pick(rng, TABLE["scan"])]
+    if rng.random() < 0.75:
+        parts.append(shaped(rng, pick(rng, TABLE["after injection"])))
+    keys = (key for key in ("counts", "area", "sequence") if rng.random() < 0.3)
+    parts.extend(pick(rng, TABLE[key]).upper() if key == "sequence" else pick(rng, TABLE[key]) for key in keys)
+    if rng.random() < 0.2:
+        del parts[0]
+    return pick(rng, (" ", " ", " ", " ", "_", ", ")).join(parts)
+
+
+def mammography(rng: Random) -> str:
+    """
+    Make the name of a view of the breast: R CC TOMO.
+
+    Returns
+    -------
+    str
+        The name.
+    """
+    parts = [pick(rng, TABLE["breast view"])]
+    if rng.random() < 0.6:
+        parts.insert(0, pick(rng, ("R", "L", "RT", "LT", "Rt.", "Lt.", "re", "li", "Right", "Left")))
+    keys = ("breast extra", "breast extra", "area")
+    parts.extend(pick(rng, TABLE[key]) for key in keys if rng.random() < 0.35)
+    if rng.random() < 0.12:
+        parts.reverse()
+    return pick(rng, (" ", " ", " ", "-", "_", "")).join(parts)
+
+
+MAKERS: Weighted[int] = Weighted({0: 26, 1: 26, 2: 22, 3: 14, 4: 12, 5: 7, 6: 5})
 
 
 def protocol(rng: Random) -> str:
@@ -252,4 +291,4 @@ def protocol(rng: Random) -> str:
     str
         The description; it identifies nobody.
     """
-    return (mr_siemens, mr_words, ct_recon, ct_protocol, localizer)[MAKERS.pick(rng)](rng)
+    return (mr_siemens, mr_words, ct_recon, ct_protocol, localizer, nuclear, mammography)[MAKERS.pick(rng)](rng)

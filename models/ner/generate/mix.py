@@ -19,7 +19,7 @@ TEMPLATES: dict[str, float] = {
     "kv": 6,
     "desc": 6,
     "overlay": 4,
-    "clean": 18,
+    "clean": 19,
     "joined": 7,
     "joined clean": 4,
     "beside": 4,

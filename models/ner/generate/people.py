@@ -1,6 +1,7 @@
 """Persons, and the ways in which their names are written."""
 
 import functools
+import gzip
 import random
 import unicodedata
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ UMLAUTS = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "å": "aa", "Å": "Aa", "ø": "oe"}
 )
 
+_SHORTEST_RARE = 4
+EPONYMOUS, RARE = 0.03, 0.07
+"""how many persons of the training have such a surname; the exam's have those of the lists alone"""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -86,6 +91,20 @@ def names(culture: str, kind: str, held_out: bool) -> tuple[str, ...]:  # noqa: 
     return part(held_out, *paths)
 
 
+@functools.cache
+def surnames() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what training alone uses: surnames that name a sign or a product as well, and rare ones."""
+    with gzip.open(WORDS / "names" / "census.txt.gz", "rt", encoding="ascii") as lines:
+        rare = [name for name in map(str.strip, lines) if len(name) >= _SHORTEST_RARE and not is_held_out(name)]
+    known = {path.relative_to(WORDS).as_posix().removesuffix(".txt") for path in WORDS.rglob("*.txt")}
+    eponyms = {each for each in known if "eponym" in each}
+    named = {entry.casefold() for entry in read(*sorted(eponyms)) if entry[:1].isupper()}
+    everyday = sorted(each for each in known - eponyms if each.startswith("common/"))
+    words = {entry.casefold() for entry in read(*everyday)}
+    eponymous = tuple(name.title() for name in rare if name in named and name not in words)
+    return eponymous, tuple(name.title() for name in rare if name not in words)
+
+
 def person(rng: random.Random, lang: str, held_out: bool = False) -> Person:  # noqa: FBT001, FBT002 (agreed)
     """Return a person, mostly of a culture of the language."""
     chance = rng.random
@@ -103,6 +122,10 @@ def person(rng: random.Random, lang: str, held_out: bool = False) -> Person:  # 
         family = pick(rng, words)
     else:
         family = _family(rng, culture, sex, held_out)
+        die = 1.0 if held_out else chance()
+        if die < EPONYMOUS + RARE:
+            eponymous, rare = surnames()
+            family = pick(rng, eponymous if die < EPONYMOUS else rare)
     if chance() < ALONE.get(culture, 0.0):
         return Person((), given, culture, sex)
     given = _joined(rng, given, culture)
