@@ -52,6 +52,7 @@ _UNITS = 0x0040_08EA
 _NUMERIC_VALUE = 0x0040_A30A
 _EQUIVALENT_CODES = 0x0008_0121
 _LONGEST_CHARS = {"LO": 64, "SH": 16}
+_UID_AND_MARKS = re.compile(r"[ ,;:/]*(?<![\d.])(?:2\.25\.\d{1,39}|[0-2](?:\.\d{1,39}){5,40})(?![\d.])[ ,;:/]*")
 _MULTIPLE_VALUE_VRS = frozenset({"LO", "SH", "UC"})
 CLEANED_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _PRECISER_NUMBERS = frozenset({0x0040_A161, 0x0040_A162, 0x0040_A163})
@@ -185,8 +186,13 @@ def clean_text_element(element: Element, owner: DataSet, clean_text: Callable[[s
 
 
 def _no_longer(clean: str, source: str, longest: int | None) -> str:
-    """Cut what a longer name of a month, or a longer UID, makes too long for the VR (PS3.5 Table 6.2-1)."""
-    return clean if longest is None or len(source) > longest else clean[:longest]
+    """Shorten what a longer name of a month, or a longer UID, makes too long for the VR (PS3.5 Table 6.2-1).
+
+    The UID goes before any word does: cut, it would be none.
+    """
+    if longest is None or len(clean) <= longest or len(source) > longest:
+        return clean
+    return (_UID_AND_MARKS.sub(" ", clean).strip() or clean)[:longest]
 
 
 def _text(element: Element, owner: DataSet, treatment: Treatment, how: ContentRules) -> Element | None:

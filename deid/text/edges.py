@@ -49,6 +49,7 @@ _STREETS = frozenset(
 _BETWEEN_PARTS = re.compile(r"[_^]")
 _SHORT_CHARS, _MOST_OF_CODE_CHARS = 3, 5
 _CODE_AFTER = re.compile(r"[ \t]+([^\W_]+(?:[_^][^\W_]+)+)(?![^\s])")
+_FIRST_OF_CODE = re.compile(r"[ \t]+[A-Z]\d{1,3}\Z")
 _UNITS = "mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu"
 _NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
 _MEASURE_AT_END = re.compile(rf"(?<=[^\W_])[ \t]+\d{{1,3}}(?:\.\d{{1,2}})?[ \t]?(?:{_UNITS})\Z", re.IGNORECASE)
@@ -92,7 +93,7 @@ def trimmed(text: str, span: Span) -> Span | None:
     if is_address:
         end = _end_of_address(text, start, end)
     if is_address or span.kind in _NUMBERS:
-        end = without_measure(text, start, end)
+        end = without_measure(text, start, _without_protocol(text, start, end))
     possessive = _POSSESSIVE.search(text, start, end)
     end = possessive.start() if possessive else end
     while start < end and not text[end - 1].isalnum() and not _closes(text, start, end):
@@ -143,6 +144,12 @@ def _is_of_code(part: str) -> bool:
     if part.isalpha():
         return len(part) <= _SHORT_CHARS or is_vocabulary(part)
     return len(part) <= _MOST_OF_CODE_CHARS and any(char.isalpha() for char in part)
+
+
+def _without_protocol(text: str, start: int, end: int) -> int:
+    """Return where a number ends that the first part of a protocol's code follows: ``0474/7725422 P19^P108^S817``."""
+    code = _FIRST_OF_CODE.search(text, start, end) if text[end : end + 1] == "^" else None
+    return code.start() if code and _DIGITS.search(text, start, code.start()) else end
 
 
 def without_measure(text: str, start: int, end: int) -> int:

@@ -25,7 +25,7 @@ SURER_EPONYM, SURER_WORD = 12.0, 5.0
 seen too few of the texts in which *Foley* is a catheter, and *Long* an adjective. An eponym that is known as a surname,
 too, and as nothing else, counts as an everyday word: *Pemberton*.
 """
-LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.6, 0.3
+LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.4, 0.3
 """And so much less sure of what is known as a name alone, of a word that no lexicon has, and of one that looks like a
 name as well. The network was made doubtful of them: while it learnt, the lexicon had forgotten 12 of 100 harmless
 words, and of those that other authors write it doesn't know 1 to 6.

@@ -134,6 +134,19 @@ def test_a_text_that_grows_keeps_to_the_length_of_its_vr() -> None:
     assert text_of(element) == b"X 7 August 2007 "
 
 
+def test_rather_than_a_word_the_longer_uid_goes_from_a_text_that_grows() -> None:
+    text = "2.25.950230054756764621676737115851 LAT LOW DOSE abdomen"
+    element = Element(0x0008_103E, "LO", text.encode())
+    clean = clean_text_element(element, DataSet(), HOW.clean_text)
+    assert clean is not None
+    assert bytes(clean.value) == b"LAT LOW DOSE abdomen"
+    alone = Element(0x0008_103E, "LO", b"2.25.950230054756764621676737115851 low")
+    mapped = clean_text_element(alone, DataSet(), HOW.clean_text)
+    assert mapped is not None
+    assert bytes(mapped.value).rstrip().endswith(b" low")
+    assert bytes(mapped.value).startswith(b"2.25.")
+
+
 def test_what_follows_the_end_of_a_text_is_cut_off() -> None:
     items = [DataSet({0x0040_A160: Element(0x0040_A160, "UT", b"fine\0Somebody ")})]
     clean = clean_content(Element(0x0040_A730, "SQ", items), DataSet(), HOW)

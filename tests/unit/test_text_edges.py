@@ -61,6 +61,8 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.PLACE, "in Duluth, Minnesota", "Duluth, Minnesota", "Duluth"),
         (SpanKind.PLACE, "Ulm, Ward, B", "Ulm, Ward", "Ulm, Ward"),
         (SpanKind.CONTACT, "call x4471 now", "x4471", "4471"),
+        (SpanKind.CONTACT, "0474/7725422 P19^P108", "0474/7725422 P19", "0474/7725422"),
+        (SpanKind.ID, "0474/7725422 P19", "0474/7725422 P19", "0474/7725422 P19"),
         (SpanKind.DATE, "pád 5. 6. 2019", "5. 6. 2019", "5. 6. 2019"),
         (SpanKind.DATE, "L 5. 26. snímek", "5", "5"),
     ],

@@ -66,7 +66,7 @@ def _compare(value: str, text: str, *, all_words: bool) -> Outcome:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+    return text.replace(".", "", 1).isdecimal()
 
 
 def _bare(text: str) -> str:
