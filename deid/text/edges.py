@@ -55,7 +55,7 @@ _NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
 _MEASURE_AT_END = re.compile(rf"(?<=[^\W_])[ \t]+\d{{1,3}}(?:\.\d{{1,2}})?[ \t]?(?:{_UNITS})\Z", re.IGNORECASE)
 _DECIMAL_AT_END = re.compile(r"[ \t]+\d{1,3}\.\d{1,2}")
 _UNIT_AFTER = re.compile(rf"\.\d|[ \t]?(?:{_UNITS})(?![^\W_])", re.IGNORECASE)
-_MEASURE_AFTER = re.compile(rf"[.,]\d|[ \t]?(?:%|(?:{_UNITS})(?![^\W_]))", re.IGNORECASE)
+_MEASURE_AFTER = re.compile(rf"[ \t]?(?:%|(?:{_UNITS})(?![^\W_]))", re.IGNORECASE)
 _CODE_AFTER_NUMBER = re.compile(r"(?<=\d)-[A-Z0-9]{1,3}(?![\w-])")
 _DAY = re.compile(r"\d{1,2}\.?")
 _MONTH_AFTER = re.compile(r"(?:(?<=\.)|\.) ?(?:1[0-2]|0?[1-9])\.(?!\d)")
@@ -262,7 +262,8 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
         return False
     if _DIGITS.search(text, span.start, span.end):
         return _is_size(text, span, words)
-    is_empty = all(map(is_function_word, words)) or span.end - span.start == 1
+    is_letter = span.end - span.start == 1 and text[span.start].isascii()  # in other scripts one may be a name
+    is_empty = is_letter or all(map(is_function_word, words))
     return is_empty or _is_after_injection(text, span) or (len(words) == 1 and _is_nobody(text, span, words[0]))
 
 
@@ -301,7 +302,7 @@ def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool
 def _is_of_times(text: str, span: Span) -> bool:
     """Tell whether it is a part of ``9:10-9:50``."""
     around = _TIMES_AROUND.search(text, max(0, span.start - _BEFORE_CHARS), span.start)
-    times = _TIMES.match(text, around.start()) if around and ":" in text[span.start - 2 : span.end + 3] else None
+    times = _TIMES.match(text, around.start()) if around else None
     return times is not None and span.end <= times.end()
 
 

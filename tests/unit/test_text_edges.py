@@ -29,6 +29,7 @@ def span_of(text: str, part: str, kind: SpanKind) -> Span:
         (SpanKind.DATE, "den 3 maj", "den 3 maj", "3 maj"),
         (SpanKind.PLACE, "S:t Eriks gata 5", "S:t Eriks gata 5", "S:t Eriks gata 5"),
         (SpanKind.AGE, "93 years", "93 years", "93"),
+        (SpanKind.AGE, "93.5 years", "93", "93"),
         (SpanKind.ID, "COR ROUTINE lung - 6892027", "lung - 6892027", "6892027"),
         (SpanKind.ID, "4036547/64 - catheter in place", "4036547/64 - catheter", "4036547/64"),
         (SpanKind.ID, "123 - 456 - 7890", "123 - 456 - 7890", "123 - 456 - 7890"),
@@ -73,9 +74,9 @@ def test_a_span_loses_what_only_stands_beside_it(kind: SpanKind, text: str, part
     assert text[span.start : span.end] == left
 
 
-@pytest.mark.parametrize("text", ["Tanya, 95 cc", "by Ana, 95%", "91.5 at Ward 3"])
+@pytest.mark.parametrize("text", ["Tanya, 95 cc", "by Ana, 95%"])
 def test_a_measure_is_no_age(text: str) -> None:
-    assert trimmed(text, span_of(text, "95" if "95" in text else "91", SpanKind.AGE)) is None
+    assert trimmed(text, span_of(text, "95", SpanKind.AGE)) is None
 
 
 def test_a_span_of_punctuation_is_none() -> None:
@@ -113,6 +114,7 @@ def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: s
         (SpanKind.NAME, "Dr Cuba", "Cuba"),
         (SpanKind.NAME, "Israel called", "Israel"),
         (SpanKind.NAME, "Montana called", "Montana"),
+        (SpanKind.NAME, "CT \u738b", "\u738b"),
         (SpanKind.ID, "labelled in error 4471889", "4471889"),
         (SpanKind.ID, "NCT9912045", "NCT9912045"),
         (SpanKind.DATE, "at 9:10 on 9.5.", "9.5"),
