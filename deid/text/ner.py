@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from deid.text.dates import read_date
-from deid.text.edges import says_nothing, trimmed
+from deid.text.edges import trimmed
 from deid.text.enough import ACCOMPANIED, ACCOMPANIED_IN_DESCRIPTION, BESIDE, BETWEEN_WORDS, Enough
 from deid.text.lexicon import Known
 from deid.text.names import is_after_title, is_no_part_of_name
 from deid.text.network import Network, Word
+from deid.text.nobody import says_nothing
 from deid.text.patterns import PatternFinder
 from deid.text.repeats import said_again
 from deid.text.sides import told_apart
