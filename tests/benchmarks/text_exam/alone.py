@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_TIMES = 3
+TIMES = 3
 _TIMEOUT_S = 300
 _WARM_UP = 30
 
@@ -48,7 +48,7 @@ def measured(texts: Sequence[str], models: Path | None) -> Alone:
     """
     command = [sys.executable, "-m", "tests.benchmarks.text_exam.alone", *([str(models)] if models else [])]
     runs = []
-    for _ in range(_TIMES):
+    for _ in range(TIMES):
         ran = subprocess.run(
             command, input=json.dumps(list(texts)), check=True, timeout=_TIMEOUT_S, capture_output=True, text=True
         )
