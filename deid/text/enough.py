@@ -30,7 +30,7 @@ LESS_SURE_NAME, LESS_SURE_UNKNOWN, LESS_SURE_NAMELIKE = 0.5, 0.4, 0.3
 name as well. The network was made doubtful of them: while it learnt, the lexicon had forgotten 12 of 100 harmless
 words, and of those that other authors write it doesn't know 1 to 6.
 """
-LESS_SURE_APART = 0.2
+LESS_SURE_APART = 0.1
 """And of an eponym that is a surname and nothing else, if it stands apart: what an eponym names is said beside it, as
 in *Pemberton sign*, but *neck, Pemberton* may say whose neck it is.
 """
