@@ -12,7 +12,7 @@ from deid.text.lexicon import COMBINATIONS, Known
 from deid.text.network import Word
 from deid.text.spans import Span
 
-ACCOMPANIED = 0.4
+ACCOMPANIED = 0.35
 """This is enough near something certain, whatever the threshold: where one name stands, another is to be expected."""
 ACCOMPANIED_IN_DESCRIPTION = 0.5
 """And this in a description: what stands beside a name there is mostly worth keeping."""

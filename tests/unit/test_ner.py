@@ -39,7 +39,7 @@ KNOWS = {
     "kowalska": ("I-NAME", 0.95),
     "jan": ("B-NAME", 0.6),
     "iga": ("B-NAME", 0.6),
-    "ewa": ("B-NAME", 0.45),
+    "ewa": ("B-NAME", 0.4),
     "ola": ("B-NAME", 0.85),
     "liver": ("B-NAME", 0.85),
     "heart": ("B-PLACE", 0.95),
