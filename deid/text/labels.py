@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from deid.fold import folded
-from deid.text.names import NAME_TRIGGERS
+from deid.text.names import NAME_TRIGGERS, either
 from deid.text.spans import Span, SpanKind
 
 PATTERNS = "patterns"
@@ -112,54 +112,20 @@ def _plate(text: str, word: re.Match[str]) -> Iterator[Span]:
         yield Span(*match.span(1), SpanKind.ID, PATTERNS)
 
 
-def _phone(text: str, word: re.Match[str]) -> Iterator[Span]:
-    match = _PHONE_LABEL.match(text, word.start())
-    if match is not None:
-        yield Span(*match.span(1), SpanKind.CONTACT, PATTERNS)
+def _reader(pattern: re.Pattern[str], kind: SpanKind, group: int = 1) -> Reader:
+    """Return what takes a group of a pattern that begins at a word."""
 
+    def read(text: str, word: re.Match[str]) -> Iterator[Span]:
+        match = pattern.match(text, word.start())
+        if match is not None:
+            yield Span(*match.span(group), kind, PATTERNS)
 
-def _address(text: str, word: re.Match[str]) -> Iterator[Span]:
-    match = _ADDRESS_LABEL.match(text, word.start())
-    if match is not None:
-        yield Span(*match.span(1), SpanKind.CONTACT, PATTERNS)
-
-
-def _age(text: str, word: re.Match[str]) -> Iterator[Span]:
-    match = _OF_AGE.match(text, word.start())
-    if match is not None:
-        yield Span(*match.span(1), SpanKind.AGE, PATTERNS)
-
-
-def _last_digits(text: str, word: re.Match[str]) -> Iterator[Span]:
-    match = _LAST_DIGITS.match(text, word.start())
-    if match is not None:
-        yield Span(*match.span(1), SpanKind.ID, PATTERNS)
-
-
-def _bed(text: str, word: re.Match[str]) -> Iterator[Span]:
-    match = _BED.match(text, word.start())
-    if match is not None:
-        yield Span(*match.span(), SpanKind.PLACE, PATTERNS)
-
-
-def _saint(text: str, word: re.Match[str]) -> Iterator[Span]:
-    """Read the name of a hospital, a church or a school: ``St Dunstan's``; *St John's wort* is none."""
-    match = _SAINT.match(text, word.start())
-    if match is not None:
-        yield Span(*match.span(), SpanKind.PLACE, PATTERNS)
+    return read
 
 
 def _names(text: str, word: re.Match[str]) -> Iterator[Span]:
     for start, end in NAME_TRIGGERS[word.group().casefold()](text, word):
         yield Span(start, end, SpanKind.NAME, PATTERNS)
-
-
-def _both(one: Reader, other: Reader) -> Reader:
-    def read(text: str, word: re.Match[str]) -> Iterator[Span]:
-        yield from one(text, word)
-        yield from other(text, word)
-
-    return read
 
 
 def _readers() -> dict[str, Reader]:
@@ -168,18 +134,18 @@ def _readers() -> dict[str, Reader]:
     tables: tuple[tuple[str, Reader], ...] = (
         (_STRONG, _strong_code),
         (_WEAK, _weak_code),
-        (_PHONES, _phone),
+        (_PHONES, _reader(_PHONE_LABEL, SpanKind.CONTACT)),
         (_PLATES, _plate),
-        (_AGES, _age),
-        ("ip", _address),
-        ("st saint", _saint),
-        (_BEDS, _bed),
-        ("last ending", _last_digits),
+        (_AGES, _reader(_OF_AGE, SpanKind.AGE)),
+        ("ip", _reader(_ADDRESS_LABEL, SpanKind.CONTACT)),
+        ("st saint", _reader(_SAINT, SpanKind.PLACE, 0)),
+        (_BEDS, _reader(_BED, SpanKind.PLACE, 0)),
+        ("last ending", _reader(_LAST_DIGITS, SpanKind.ID)),
         (" ".join(NAME_TRIGGERS), _names),
     )
     for words, reader in tables:
         for word in {*words.split(), *folded(words).split()}:
-            out[word] = _both(out[word], reader) if word in out else reader
+            out[word] = either(out[word], reader) if word in out else reader
     return out
 
 

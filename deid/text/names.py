@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from deid.fold import folded
 from deid.vocabulary import is_common, is_eponym, is_form_word, is_surname_too
@@ -15,6 +16,7 @@ MOST_WORDS = 4
 MOST_WORDS_IN_CAPITALS = 2
 SHORTEST_NAME = 2
 
+_T = TypeVar("_T")
 _Reader = Callable[[str, "re.Match[str]"], "Iterator[tuple[int, int]]"]
 
 _TITLES = """
@@ -243,12 +245,16 @@ def _triggers() -> Mapping[str, _Reader]:
     for words, reader in tables:
         out.update(dict.fromkeys(words.split(), reader))
     for word in _LABELS.split():
-        out[word] = _either(out[word], _after_label) if word in out else _after_label
+        out[word] = either(out[word], _after_label) if word in out else _after_label
     return out | {folded(word): reader for word, reader in out.items()}
 
 
-def _either(one: _Reader, other: _Reader) -> _Reader:
-    def read(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
+def either(
+    one: Callable[[str, re.Match[str]], Iterator[_T]], other: Callable[[str, re.Match[str]], Iterator[_T]]
+) -> Callable[[str, re.Match[str]], Iterator[_T]]:
+    """Return what reads on from a word in two ways."""
+
+    def read(text: str, word: re.Match[str]) -> Iterator[_T]:
         yield from one(text, word)
         yield from other(text, word)
 

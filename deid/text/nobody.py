@@ -21,12 +21,12 @@ _CUES = frozenset(
     am v d le el il em z w den on of von du desde de fran från fra lmp edd born until before after
     """.split()  # noqa: SIM905  a table
 )
-_CODE_SYSTEMS = frozenset({"snomed", "sct", "meddra", "loinc", "rxnorm", "radlex", "umls"})
+_CODE_SYSTEMS = frozenset({"snomed", "meddra", "loinc", "rxnorm", "radlex", "umls"})
 _AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
 _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
-_TIMES = re.compile(r"\d{1,2}[:.h]\d\d ?[-\u2013] ?\d{1,2}[:.h]\d\d")
-_TIMES_AROUND = re.compile(r"[\d:.h\u2013-]*\Z")
+_TIMES = re.compile(r"\d{1,2}[:h]\d\d ?[-\u2013] ?\d{1,2}[:h]\d\d")
+_TIMES_AROUND = re.compile(r"[\d:h\u2013-]*\Z")
 _TRIAL = re.compile(r"NCT\d{8}")
 _FAR_LABEL_CHARS = 16
 _YEAR = re.compile(r"(?:19|20)\d\d")
