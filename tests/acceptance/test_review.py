@@ -62,7 +62,17 @@ class Site:
     text_left: JobId
 
     def delivered(self) -> list[Dataset]:
-        return [dcmread(path) for path in sorted(self.archive.iterdir()) if path.is_file()]
+        return [dcmread(path) for path in self._files()]
+
+    def wait_delivered(self, count: int) -> None:
+        """Wait until the archive has so many instances, and has said so: before, it may still write the last one."""
+        wait_until(lambda: len(self._files()) == count and not self.node.waiting(), WAIT_S, f"{count} are delivered")
+
+    def files_of(self, job_id: JobId) -> list[Path]:
+        return [path for path in self.node.spool.rglob("*") if job_id in path.name]
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.archive.iterdir() if path.is_file())
 
     def audited(self, what: str) -> list[dict[str, Any]]:
         lines = (self.node.spool / "audit.log").read_text("utf-8").splitlines()
@@ -299,7 +309,7 @@ def test_refused_document_is_looked_at_masked_and_delivered(site: Site, rita: Br
 
     rita.one("#mask").click()
     rita.wait("document.querySelector('.notice.done')")
-    wait_until(lambda: len(site.delivered()) == 1, WAIT_S, "it is delivered")
+    site.wait_delivered(1)
     (clean,) = site.delivered()
     x0, y0, x1, y1 = box[:4]
     assert clean.NumberOfFrames == 3
@@ -307,8 +317,7 @@ def test_refused_document_is_looked_at_masked_and_delivered(site: Site, rita: Br
         assert len(np.unique(frame[y0:y1, x0:x1])) == 1
         assert np.array_equal(frame[100:y0], page(number)[100:y0])  # what nobody masked is what it was
     assert PATIENT.patient_id not in str(clean)
-    wait_until(lambda: not site.node.spool.joinpath("incoming", f"{job_id}.dcm").exists(), 60, "the raw file is gone")
-    assert not any(job_id in path.name for path in site.node.spool.rglob("*"))
+    wait_until(lambda: not site.files_of(job_id), 60, "its raw file, its clean one and its review are gone")
 
     looks = [entry["of"] for entry in site.audited("looked-at") if job_id in entry["jobs"]]
     assert {"image", "header"} <= set(looks)
@@ -325,7 +334,7 @@ def test_rest_of_the_series_is_approved_after_a_question(site: Site, rita: Brows
     assert len(site.delivered()) == before
     rita.one("main form button").click()
     rita.wait("document.querySelector('.notice.done')")
-    wait_until(lambda: len(site.delivered()) == DOCUMENTS, WAIT_S, "all documents are delivered")
+    site.wait_delivered(DOCUMENTS)
 
 
 def test_instance_in_which_text_was_left_is_shown_where_it_is_masked_and_delivered(site: Site, rita: Browser) -> None:
@@ -339,7 +348,7 @@ def test_instance_in_which_text_was_left_is_shown_where_it_is_masked_and_deliver
     (box,) = rita.boxes()
     rita.one("#mask").click()
     rita.wait("document.querySelector('.notice.done')")
-    wait_until(lambda: len(site.delivered()) == len(before) + 1, WAIT_S, "it is delivered")
+    site.wait_delivered(len(before) + 1)
     (clean,) = (ds for ds in site.delivered() if ds.SOPInstanceUID not in before)
     assert site.text_left not in {each.path.stem for each in site.node.quarantined()}
     x0, y0, x1, y1 = box[:4]
