@@ -50,6 +50,7 @@ _NUMBERS = frozenset({SpanKind.ID, SpanKind.CONTACT})
 _LABELLED = frozenset({SpanKind.ID, SpanKind.DATE})
 _DIMENSIONS = frozenset({"2d", "3d", "4d"})
 _STATE_AT_END = re.compile(r",[ \t]{1,2}([^\W\d_]+)\.?\Z")
+_OF_ADDRESS = re.compile(r"[\d,]")
 _EXTENSION = re.compile(r"[xX](?=\d{2,6}\Z)")
 _BEFORE_CHARS = 16
 
@@ -93,7 +94,10 @@ def _on_its_side(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _without_state(text: str, start: int, end: int) -> int:
+    """Return where a town ends that its state follows; in an address the state is a part of it."""
     state = _STATE_AT_END.search(text, start, end)
+    if state is not None and _OF_ADDRESS.search(text, start, state.start()):
+        return end
     is_state = state is not None and (is_country(state[1], is_place=True) or is_state_code(state[1]))
     return state.start() if state is not None and is_state else end
 

@@ -18,6 +18,7 @@ from deid.text.patterns import PatternFinder
 from deid.text.repeats import said_again
 from deid.text.sides import told_apart
 from deid.text.spans import Span, SpanKind
+from deid.text.whole import whole
 from deid.texts import LOWEST_THRESHOLD, THRESHOLDS, TextClass
 from deid.vocabulary import is_common, is_eponym, is_vocabulary
 
@@ -114,11 +115,11 @@ class Ner:
         elif not found:
             return []
         found = _kept(text, words, enough.beside(text, words, thresholds), text_class)
-        if not certain:
-            return found
-        found = told_apart(text, found, self.network.words, ALONE, SURE)
-        again = said_again(text, found, words, self.network.pieces.known, SURE, BESIDE)
-        return sorted([*found, *again], key=lambda span: span.start) if again else found
+        if certain:
+            found = told_apart(text, found, self.network.words, ALONE, SURE)
+            again = said_again(text, found, words, self.network.pieces.known, SURE, BESIDE)
+            found = sorted([*found, *again], key=lambda span: span.start)
+        return list(whole(text, found))
 
     def agreed(self, text: str, text_class: TextClass, others: list[Span]) -> list[Span]:
         """Return what other finders found, without names by their form that are words and to the network no names.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import dropwhile
 
 from deid.text.months import month_names
 from deid.text.names import is_after_title, is_no_part_of_name
@@ -58,14 +59,15 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
         return _is_size(text, span, words)
     is_letter = span.end - span.start == 1 and text[span.start].isascii()  # in other scripts one may be a name
     is_empty = is_letter or all(map(is_function_word, words))
-    return is_empty or _is_after_injection(text, span) or (len(words) == 1 and _is_nobody(text, span, words[0]))
+    return is_empty or _is_after_injection(text, span) or _is_nobody(text, span, words)
 
 
-def _is_nobody(text: str, span: Span, word: str) -> bool:
-    """Tell whether a word alone is a title, a label or a country."""
-    is_place = span.kind is SpanKind.PLACE
-    is_land = is_country(word, is_place=is_place) and not is_after_title(text, span.start)
-    return is_land or is_no_part_of_name(word)
+def _is_nobody(text: str, span: Span, words: list[str]) -> bool:
+    """Tell whether a word alone is a title or a label, or all of them are a country, maybe after a preposition."""
+    if len(words) == 1 and is_no_part_of_name(words[0]):
+        return True
+    named = list(dropwhile(is_function_word, words))
+    return is_country(*named, is_place=span.kind is SpanKind.PLACE) and not is_after_title(text, span.start)
 
 
 def is_of_code_system(text: str, start: int) -> bool:

@@ -32,6 +32,8 @@ _SURNAMES = "surnames.toml"
 _MEASURES = "measures.toml"
 _FUNCTION = "function.toml"
 _COUNTRIES = "countries.toml"
+_TERRITORIES = "territories.toml"
+_BELONGING = "belonging.toml"
 
 
 @cache
@@ -97,10 +99,14 @@ def is_function_word(word: str) -> bool:
     return word in _words_of(_FUNCTION)
 
 
-def is_country(word: str, *, is_place: bool) -> bool:
-    """Tell whether a word is a country; `is_place` tells that it is nobody's name where it stands: a state, too."""
-    tables = ("english", "others", "called_so_too", "states") if is_place else ("english", "others")
-    return folded(word.casefold()) in _words_of(_COUNTRIES, *tables)
+def is_country(*words: str, is_place: bool) -> bool:
+    """Tell whether words are a country; `is_place` tells that it is nobody's name where it stands: a state, too."""
+    name = folded("_".join(words).casefold())
+    if name in _words_of(_COUNTRIES, "english", "others") or name in _words_of(_TERRITORIES, "plain", "phrases"):
+        return True
+    return is_place and (
+        name in _words_of(_COUNTRIES, "called_so_too", "states") or name in _words_of(_TERRITORIES, "called_so_too")
+    )
 
 
 def is_state_code(word: str) -> bool:
@@ -119,6 +125,19 @@ def is_measured(word: str, *kinds: str) -> bool:
         some of ``ratios`` (*GCS 14/15*), ``versions`` (*rel 6/7*), ``sizes`` (*Peso 80*)
     """
     return folded(word.casefold()) in _words_of(_MEASURES, *kinds)
+
+
+def belongs(word: str, *kinds: str) -> bool:
+    """Tell whether a word is a part of a name that it stands beside.
+
+    Parameters
+    ----------
+    word
+        letters, in any case
+    kinds
+        some of ``wards``, ``wards_behind``, ``institutions``, ``institutions_behind``, ``generations``
+    """
+    return folded(word.casefold()) in _words_of(_BELONGING, *kinds)
 
 
 def _are_listed(word: str, known: frozenset[str]) -> bool:
