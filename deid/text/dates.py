@@ -65,6 +65,20 @@ _CUED = re.compile(
     r"|(1[3-9]|2\d|3[01])/([1-9])(?!\d|[./,-]\d))",
     re.IGNORECASE,
 )
+_WEEKDAYS = (
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tues?|wed|thu(?:rs?)?|fri|sat|sun"
+    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|sonnabend|lundi|mardi|mercredi|jeudi|vendredi|samedi|dimanche"
+    r"|lunes|martes|mi[e\u00e9]rcoles|jueves|viernes|s[a\u00e1]bado|domingo|(?:lune|marte|mercole|giove|vener)d[i\u00ec]"
+    r"|sabato|domenica|(?:segunda|ter\u00e7a|quarta|quinta|sexta)(?:-feira)?|(?:maan|dins|woens|donder|vrij|zater|zon)dag"
+    r"|poniedzia\u0142ek|wtorek|\u015brod[a\u0119]|czwartek|pi\u0105tek|sobot[a\u0119]|niedziel[a\u0119]"
+    r"|(?:m\u00e5n|tis|ons|tors|fre|l\u00f6r|s\u00f6n|tirs|l\u00f8r|s\u00f8n)dag"
+    r"|pazartesi|sal\u0131|\u00e7ar\u015famba|per\u015fembe|cuma|cumartesi|pazar)"
+)
+_AFTER_WEEKDAY = re.compile(
+    rf"(?<![^\W_]){_WEEKDAYS}[.,]? {{1,2}}(?P<a>\d\d?)(?P<mark>[./-])(?P<b>\d\d?)(?!\d|[./,-]\d)"
+    r"(?<! [123]/[234])(?! ?(?:mm|cm|ml|mg|kg|gy|mgy|ms|s|min|h|t|%|x)(?![^\W_]))",  # half of something
+    re.IGNORECASE,
+)
 _SPACED = re.compile(r"(\d{4}|\d\d?)\W{1,3}(\d\d?)\W{1,3}(\d{4}|\d\d)|(\d\d)(\d\d)(\d\d)")
 _WORD_FOR_YEAR = re.compile(r" ?r\.|r(?![^\W_])| (?:roku|ROKU)(?![^\W_])")
 _FULL_YEAR_CHARS = 4
@@ -83,7 +97,7 @@ def find_dates(text: str, known: Collection[str] = ()) -> list[DateText]:
     """
     if _WITH_A_GLANCE.search(text) is None:
         return []
-    finders = (_numeric_dates, _dates_with_names, _dates_with_romans, _dates_with_cues)
+    finders = (_numeric_dates, _dates_with_names, _dates_with_romans, _dates_with_cues, _dates_after_weekdays)
     found = [dated for finder in finders for dated in finder(text, known)]
     out: list[DateText] = []
     for dated in sorted(found, key=lambda dated: (dated.start, -dated.end)):
@@ -252,13 +266,15 @@ def _of_numbers(text: str, match: re.Match[str], known: Collection[str]) -> Date
     order = next(order for order in "234" if match[f"y{order}"])
     if order != "2" and is_ratio(text, *match.span()):
         return None
-    return _of_two_orders(text, part("d", f"a{order}"), part("m", f"b{order}"), part("y", f"y{order}"), known)
+    return _of_two_orders(text, part("d", f"a{order}"), part("m", f"b{order}"), (part("y", f"y{order}"),), known)
 
 
-def _of_two_orders(text: str, one: _Part, two: _Part, year: _Part, known: Collection[str]) -> DateText | None:
+def _of_two_orders(
+    text: str, one: _Part, two: _Part, year: tuple[_Part, ...], known: Collection[str]
+) -> DateText | None:
     """Read day and month in the order that a known date has, else the European one, with slashes the American."""
-    european = (("d", *one[1:]), ("m", *two[1:]), year)
-    american = (("m", *one[1:]), ("d", *two[1:]), year)
+    european = (("d", *one[1:]), ("m", *two[1:]), *year)
+    american = (("m", *one[1:]), ("d", *two[1:]), *year)
     is_slashed = text[one[2] : one[2] + 1] == "/"
     orders = (american, european) if is_slashed else (european, american)
     read = [dated for parts in orders if (dated := _dated(text, parts, known)) is not None]
@@ -316,6 +332,14 @@ def _dates_with_cues(text: str, known: Collection[str]) -> Iterator[DateText]:
     for match in _CUED.finditer(text):
         day, month = (group for group in range(1, 7) if match[group] is not None)
         dated = _dated(text, (("d", *match.span(day)), ("m", *match.span(month))), known)
+        if dated is not None:
+            yield dated
+
+
+def _dates_after_weekdays(text: str, known: Collection[str]) -> Iterator[DateText]:
+    """Read a day and a month after a weekday: ``Sat 9/7``, ``Montag, 3.5.``."""
+    for match in _AFTER_WEEKDAY.finditer(text):
+        dated = _of_two_orders(text, ("d", *match.span("a")), ("m", *match.span("b")), (), known)
         if dated is not None:
             yield dated
 

@@ -38,6 +38,8 @@ SURER_NEAR = 2.0
 """And so many times surer near something certain, or beside what was found, of a word that is known and is no name:
 there less than the threshold is enough, but *CC GRASE* beside a name is a view and a sequence.
 """
+BEFORE_DEGREE = 0.35
+"""And this is enough of a word that a degree follows: *Tran NP*."""
 BETWEEN_WORDS = re.compile(r"[ \t]{0,3}[-\u2013'\u2019.,/^_&@:+]{0,2}[ \t]{0,3}")
 """What stands between words of one name."""
 
@@ -45,6 +47,10 @@ _NAMED = frozenset({"NAME", "PLACE", "ORG"})
 _MARK_BEFORE = re.compile(r"(?:[,;:/()\[\]|\n^_]|[ ][-\u2013][ ]|\A)[ \t]*\Z")
 _MARK_AFTER = re.compile(r"[ \t]*(?:\Z|[,;:/()\[\]|\n^_.]| [-\u2013])")
 _MARK_CHARS = 4
+_DEGREE_BEHIND = re.compile(
+    r",? (?:M\.?D\.?|D\.?O\.?|Ph\.?D|MBBS|MB|FRC[RSP]|RN|LPN|APRN|ARNP|NP|CNP|DNP|PA-C|CRNA|PharmD|DDS|DMD|DVM"
+    r"|RT\(?R?\)?|CNMT|RDMS|RDCS|SHO|SpR)(?![\w/-])"
+)
 _SURNAME_AND_EPONYM = int(Known.NAME | Known.EPONYM)
 _NO_NAMES = frozenset(map(int, (Known.WORD, Known.EPONYM, Known.WORD | Known.EPONYM)))
 
@@ -70,9 +76,7 @@ class Enough:
     def of(self, text: str, words: tuple[Word, ...]) -> list[float]:
         """Return what is enough of each word of a text where nothing is certain."""
         return [
-            _odds_times(self.threshold, _times_of(text, word))
-            if self.weighs_words and word.label in _NAMED
-            else self.threshold
+            self._of_named(text, word) if self.weighs_words and word.label in _NAMED else self.threshold
             for word in words
         ]
 
@@ -111,6 +115,11 @@ class Enough:
                 if BETWEEN_WORDS.fullmatch(text, first.end, last.start):
                     out[at] = min(out[at], self._accompanied(BESIDE, word))
         return out
+
+    def _of_named(self, text: str, word: Word) -> float:
+        enough = _odds_times(self.threshold, _times_of(text, word))
+        is_titled = enough > BEFORE_DEGREE and _DEGREE_BEHIND.match(text, word.end) is not None
+        return BEFORE_DEGREE if is_titled and text[word.start].isupper() else enough
 
     def _accompanied(self, enough: float, word: Word) -> float:
         return _odds_times(enough, SURER_NEAR) if self.weighs_words and word.known in _NO_NAMES else enough

@@ -1,4 +1,4 @@
-"""What a word before a number, or before a name, gives away: ``MRN``, ``Tel``, ``aged``, ``bed``, ``Dr``.
+"""What a word gives away, of what follows it or of itself: ``MRN``, ``Tel``, ``aged``, ``bed``, ``Dr``, ``UCLH``.
 
 Each reads on from its word; the patterns' finder goes through the words of a text once.
 """
@@ -67,6 +67,7 @@ _WEAK = """
     id ids acc case fall order req requisition visit encounter episode chart record pat patient barcode
     policy insurance versicherung dossier historia expediente cartella prontuario dosya protokol reference ref
     auftrag anforderung study exam account acct member claim referral sample specimen
+    crm coren crefito gmc nmc hcpc npi rpps adeli lanr bsnr agb
     """
 _PHONES = """
     tel telefon telephone téléphone teléfono telefono telefone telefoon phone ph fax mobile mobil mobilnr handy cell
@@ -83,6 +84,17 @@ _BEDS = """
 _BED = re.compile(
     rf"[^\W\d_]+ (?:{_NUMBER_WORD}\.? ?)?\d{{1,3}}[a-z]?(?![^\W_]|[.,/-]\d)"
     r"(?! ?(?:c?gy|min|mm|cm|ml|mg|kg|s|x|%|h|days?|nights?|jours?|images?|views?)(?![^\W_]))",
+    re.IGNORECASE,
+)
+_INSTITUTIONS = """
+    mskcc mdacc ucsf ucsd nyulmc cuimc upmc utsw ohsu unmc uihc vumc mgh bwh bidmc dfci tjuh rumc ucmc ummc llumc chla
+    cchmc lpch wustl uwmc chum iucpq chuq muhc lhsc vgh incan incmnsz hcfmusp hucff unifesp icesp hcfmrp imss issste
+    uksh ukgm kssg usz chuv luks akh mhh umcg umcu mumc lumc olvg uza aphp hegp uclh nhnn gosh gstt qehb qeuh
+    amnch svuh mmuh huca humv chuac spsk ouh tyks rbwh rpah powh rnsh scgh
+    """
+# In capitals; what is named after one is none: the UCSF criteria.
+_INSTITUTION = re.compile(
+    r"(?-i:[A-Z]{3,8})(?![^\W_])(?![ _-](?:score|criteria|nomogram|risk|class|grade|protocol|study|trial|scale|pdgm))",
     re.IGNORECASE,
 )
 _LAST_DIGITS = re.compile(
@@ -140,6 +152,7 @@ def _readers() -> dict[str, Reader]:
         ("ip", _reader(_ADDRESS_LABEL, SpanKind.CONTACT)),
         ("st saint", _reader(_SAINT, SpanKind.PLACE, 0)),
         (_BEDS, _reader(_BED, SpanKind.PLACE, 0)),
+        (_INSTITUTIONS, _reader(_INSTITUTION, SpanKind.PLACE, 0)),
         ("last ending", _reader(_LAST_DIGITS, SpanKind.ID)),
         (" ".join(NAME_TRIGGERS), _names),
     )

@@ -43,31 +43,12 @@ _MORBUS = "m"
 _HONORIFICS = "han\u0131m hanim han\u0131mefendi beyefendi"
 _BY = "by"
 _BEFORE_BY = frozenset(
-    [
-        "ref",
-        "referred",
-        "reported",
-        "read",
-        "dictated",
-        "signed",
-        "performed",
-        "reviewed",
-        "interpreted",
-        "ordered",
-        "requested",
-        "scanned",
-        "verified",
-        "approved",
-        "authorized",
-        "authorised",
-        "transcribed",
-        "seen",
-        "sent",
-        "done",
-        "acquired",
-        "checked",
-        "entered",
-    ]
+    """
+    ref referred reported read dictated signed performed reviewed interpreted ordered requested scanned verified
+    approved authorized authorised transcribed seen sent done acquired checked entered inj injected cannulated
+    positioned repeated rescanned accepted agreed vetted protocolled protocoled consented supervised escorted
+    accompanied cleared countersigned goes
+    """.split()  # noqa: SIM905  a table
 )
 _GERMAN_BY = "durch von"
 _BEFORE_GERMAN_BY = frozenset(
@@ -97,7 +78,7 @@ _BETWEEN = re.compile(r"(?:, ?| |\.\s?|\^)")
 _AFTER_LABEL = re.compile(
     r"(?:['\u2019]s)?(?: ?(?:name|physician|doctor|nom|nombre|nome|naam|arzt))?\.? ?[:=] {0,3}", re.IGNORECASE
 )
-_BY_AND_BLANK = re.compile(r" ?:? ")
+_BY_AND_BLANK = re.compile(r" ?:? [\"'\u201c\u2018]?")
 _BEFORE_CHARS = 20
 _LAST_WORD = re.compile(r"([^\W\d_]+)\.? \Z")
 _CARETS = re.compile(r"(?<![\w^-])[^\W\d_]{2,40}(?:\^[^\W\d_]{1,40}){1,4}\^{0,4}(?![\w^-])")

@@ -49,6 +49,7 @@ _NAMED = frozenset({SpanKind.NAME, SpanKind.PLACE})
 
 _INITIALS = 2
 _INITIAL = re.compile(r"[^\W\d_]\.")
+_OF_ANATOMY = re.compile(r"[AMNV]\.", re.IGNORECASE)
 _LETTERS = re.compile(r"[^\W\d_]+")
 _DIGITS = re.compile(r"\d+")
 _TOUCHING = re.compile(r"[ ._^'\u2019-]{0,2}")
@@ -303,7 +304,8 @@ def _is_vocabulary_only(text: str, span: Span, *, is_description: bool) -> bool:
     if _DIGITS.search(part) or is_after_title(text, span.start) or (following and is_no_part_of_name(following[1])):
         return False
     words = _LETTERS.findall(part)
-    if _INITIAL.match(part):  # M. Pons, not M. Crohn
-        return all(len(word) == 1 or is_eponym(word) for word in words) and len(part) > _INITIALS * 2
+    if _INITIAL.match(part):  # M. Pons and J. Pfannenstiel, not M. Crohn
+        is_short = _OF_ANATOMY.match(part) is not None
+        return is_short and all(len(word) == 1 or is_eponym(word) for word in words) and len(part) > _INITIALS * 2
     is_short = len(part) <= _INITIALS or len(words) > 1
     return (is_description or not is_short) and all(len(word) == 1 or is_vocabulary(word) for word in words)

@@ -29,6 +29,8 @@ _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x"
 _TIMES = re.compile(r"\d{1,2}[:h]\d\d ?[-\u2013] ?\d{1,2}[:h]\d\d")
 _TIMES_AROUND = re.compile(r"[\d:h\u2013-]*\Z")
 _TRIAL = re.compile(r"NCT\d{8}")
+_LYMPH_STATION = re.compile(r"stations?[ .]{0,2}\d{1,2}[LRlr]?", re.IGNORECASE)
+_LYMPH = re.compile(r"(?<![^\W_])(?:nod(?:e|al)|nodes|LNs?|lymph|adenopath|EBUS|mediastin)", re.IGNORECASE)
 _FAR_LABEL_CHARS = 16
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _BEFORE_CHARS = 16
@@ -56,7 +58,7 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
     if span.kind not in {SpanKind.NAME, SpanKind.PLACE}:
         return False
     if _DIGITS.search(text, span.start, span.end):
-        return _is_size(text, span, words)
+        return _is_size(text, span, words) or _is_lymph_station(text, span)
     is_letter = span.end - span.start == 1 and text[span.start].isascii()  # in other scripts one may be a name
     is_empty = is_letter or all(map(is_function_word, words))
     return is_empty or _is_after_injection(text, span) or _is_nobody(text, span, words)
@@ -74,6 +76,11 @@ def is_of_code_system(text: str, start: int) -> bool:
     """Tell whether what begins at a position is a code of a terminology: ``SNOMED 51185008``."""
     before = _WORD_BEFORE.search(text, max(0, start - _BEFORE_CHARS), start)
     return before is not None and before[1] is not None and before[1].casefold() in _CODE_SYSTEMS
+
+
+def _is_lymph_station(text: str, span: Span) -> bool:
+    """Tell whether a station is none of a hospital: ``the station 7 node``."""
+    return _LYMPH_STATION.fullmatch(text, span.start, span.end) is not None and _LYMPH.search(text) is not None
 
 
 def _is_after_injection(text: str, span: Span) -> bool:

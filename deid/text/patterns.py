@@ -57,6 +57,7 @@ _HOST = re.compile(
     r"kr|za|health|hospital|clinic|local|lan|intern|internal|intra|corp|home|example|test|invalid)(?![\w-]|\.\w)",
     re.IGNORECASE,
 )
+_SHARED_FOLDER = re.compile(r"(?<!\\)\\\\(?=[\w.-]{0,64}[^\W\d_])([\w.-]{2,64})(?=\\)")
 _SOCIAL_SECURITY = re.compile(r"(?<![\w.,/-])(?!000|666)([0-8]\d\d)-(\d\d)-(\d{4})(?![\w]|[.,/-]\d)")
 _PRIVATE_ADDRESS = re.compile(r"(?<![\w.])(?:192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\w]|\.\d)")
 _HARDWARE_ADDRESS = re.compile(r"(?<![\w:-])(?:[0-9A-Fa-f]{2}([:-]))(?:[0-9A-Fa-f]{2}\1){4}[0-9A-Fa-f]{2}(?![\w:-])")
@@ -114,6 +115,8 @@ def _found(text: str, dates: frozenset[str]) -> tuple[Span, ...]:
     if text.count(".") > 1:
         hosts = (match for match in _HOST.finditer(text) if match.group().islower() or match.group().isupper())
         out.extend(Span(*match.span(), SpanKind.CONTACT, PATTERNS) for match in hosts)
+    if "\\\\" in text:
+        out.extend(Span(*match.span(1), SpanKind.CONTACT, PATTERNS) for match in _SHARED_FOLDER.finditer(text))
     if "^" in text:
         out.extend(Span(start, end, SpanKind.NAME, PATTERNS) for start, end in names_with_carets(text))
     if "://" in text or "www." in text.lower():

@@ -15,6 +15,9 @@ from deid.vocabulary import belongs
 
 _BEFORE = re.compile(r"(?<![\w'\u2019-])([^\W\d_]+)\.?[ \t]{1,2}\Z")
 _BEHIND = re.compile(r"[ \t]{1,2}([^\W\d_]+)(?![\w'\u2019-])")
+_INITIALS_BEHIND = re.compile(r",? ?(?:[^\W\d_]\.[ -]?){1,2}(?![^\W_])(?! [a-z])")
+_INITIAL_BEHIND = re.compile(r"(?:,|,? )([B-EGHJKN-QSU-Z])(?=\Z|  |[ \t]*[\n,;|)\]^])")
+_INITIAL_AFTER_COMMA = re.compile(r",[A-Z](?![^\W_]|[.,]\d)")
 _LONGEST = 32
 
 
@@ -50,15 +53,19 @@ def _start_of_place(text: str, start: int, floor: int) -> int:
 
 
 def _end_of_place(text: str, end: int, ceiling: int) -> int:
+    """Return where a place ends; one that an initial sticks to is rather a name: ``Schwarzenbach,E``."""
     behind = _BEHIND.match(text, end, ceiling)
-    is_part = behind is not None and belongs(behind[1], "wards_behind", "institutions_behind")
-    return behind.end() if behind is not None and is_part else end
+    if behind is not None and belongs(behind[1], "wards_behind", "institutions_behind"):
+        return behind.end()
+    initial = _INITIAL_AFTER_COMMA.match(text, end, ceiling)
+    return initial.end() if initial else end
 
 
 def _end_of_name(text: str, span: Span, ceiling: int) -> int:
-    """Return where a name ends that *Filho* or *Jr* follows, written as it is: *hijo* alone may be anybody's son."""
+    """Return where a name ends that *Filho* or an initial follows, written as it is: *hijo* may be anybody's son."""
     behind = _BEHIND.match(text, span.end, ceiling)
-    if behind is None or not belongs(behind[1], "generations"):
-        return span.end
-    is_alike = behind[1].islower() == text[span.start : span.end].islower()
-    return behind.end() if is_alike else span.end
+    is_small = text[span.start : span.end].islower()
+    if behind is not None and belongs(behind[1], "generations") and behind[1].islower() == is_small:
+        return behind.end()
+    initials = _INITIALS_BEHIND.match(text, span.end, ceiling) or _INITIAL_BEHIND.match(text, span.end, ceiling)
+    return len(text[: initials.end()].rstrip()) if initials and initials.group().isupper() else span.end

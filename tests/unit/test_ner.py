@@ -183,7 +183,8 @@ def test_a_name_is_found_wherever_it_is_in_a_long_text(ner: Ner) -> None:
         ("Anna Anna", ["Anna", "Anna"]),
         ("ANNA_KOWALSKA_T2", ["ANNA_KOWALSKA"]),
         ("Anna-Z", ["Anna-Z"]),
-        ("Anna Z", ["Anna"]),
+        ("Anna Z", ["Anna Z"]),
+        ("Anna Z 3", ["Anna"]),
         ("Z-Anna", ["Z-Anna"]),
         ("Anna.", ["Anna"]),
         ("id 44821, 9", ["44821"]),
@@ -287,6 +288,11 @@ def test_of_a_known_word_that_is_no_name_more_is_needed_near_something_certain(n
         assert found(plain, text) == [(first, SpanKind.NAME), ("Anna", SpanKind.NAME)]
         assert found(ner, text, TextClass.LINES) == [(first, SpanKind.NAME), ("Anna", SpanKind.NAME)]
     assert found(ner, "Ewa axial Anna") == [("Ewa", SpanKind.NAME), ("Anna", SpanKind.NAME)]
+
+
+def test_of_a_word_that_a_degree_follows_less_is_enough(ner: Ner) -> None:
+    assert found(ner, "axial Stone RN") == found(ner, "Stone, M.D. axial") == [("Stone", SpanKind.NAME)]
+    assert found(ner, "axial stone RN") == found(ner, "axial Stone MD-2") == found(ner, "axial Stone np") == []
 
 
 @pytest.mark.parametrize(

@@ -198,3 +198,10 @@ def test_a_day_without_a_year_is_a_date_after_a_word_that_leads_to_it() -> None:
     assert [text[dated.start : dated.end] for dated in found] == ["12.04", "3. 5", "4. 6", "14/6", "07-10"]
     assert [(dated.day.month, dated.day.day) for dated in found] == [(4, 12), (5, 3), (6, 4), (6, 14), (10, 7)]
     assert not find_dates("le 3.05 mm, am 3/4, il 3/5, le 14/15, em 2.10 cm, den 31.02, le 1.05.1, 12.04")
+
+
+def test_a_day_without_a_year_is_a_date_after_a_weekday() -> None:
+    text = "Sat 9/7, Montag, 3.5. und jeudi 12/04, tors. 4-10; mon 13/2"
+    found = find_dates(text, ("20190412",))
+    assert [text[dated.start : dated.end] for dated in found] == ["9/7", "3.5", "12/04", "13/2"]
+    assert [(dated.day.month, dated.day.day) for dated in found] == [(9, 7), (5, 3), (4, 12), (2, 13)]

@@ -96,6 +96,8 @@ def test_a_span_of_punctuation_is_none() -> None:
     [
         (SpanKind.NAME, "henvist af lægen", "af"),
         (SpanKind.PLACE, "flies home to Ghana", "Ghana"),
+        (SpanKind.PLACE, "enlargement of the station 7 node", "station 7"),
+        (SpanKind.PLACE, "EBUS station 4R", "station 4R"),
         (SpanKind.PLACE, "seamstress from Djibouti", "Djibouti"),
         (SpanKind.PLACE, "z Gruzji, kaszel", "Gruzji"),
         (SpanKind.NAME, "vinda da Costa Rica", "da Costa Rica"),
@@ -126,6 +128,8 @@ def test_what_identifies_nobody_by_its_form_says_nothing(kind: SpanKind, text: s
         (SpanKind.NAME, "Dr Cuba", "Cuba"),
         (SpanKind.NAME, "Israel called", "Israel"),
         (SpanKind.NAME, "Oman called", "Oman"),
+        (SpanKind.PLACE, "moved to station 7, fever", "station 7"),
+        (SpanKind.PLACE, "Station 7B, lymphoma", "Station 7B"),
         (SpanKind.NAME, "Costa, no pain", "Costa"),
         (SpanKind.NAME, "da Costa", "da Costa"),
         (SpanKind.NAME, "Dr. Costa Rica", "Costa Rica"),

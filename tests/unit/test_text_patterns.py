@@ -99,6 +99,10 @@ def test_other_ages_and_numbers_stay(text: str) -> None:
         ("on ctws03.radiology.oakhollow.example, NAS1.KLINIK.LOCAL down", "on down"),
         ("ICU bed 4, cuna 12, k\u00fcv\u00f6z no 9, lit n\u00b0 3b, Bett Nr. 7 ok", "ICU ok"),
         ("G\u00fclizar han\u0131m, Elif Hanimefendi", "han\u0131m, Hanimefendi"),
+        (r"\\fs02\aria\plans, a\\b\c", r"\\\aria\plans, a\\b\c"),
+        ("LACERDA, CRM 118432, GMC: 7482910", "LACERDA, CRM, GMC"),
+        ("CT UCLH, prior UKSH 2019", "CT, prior 2019"),
+        ('goes by "Skip"; inj by J. Pfannenstiel', "goes by; inj by"),
         ("St Dunstan's stroke CTA, ST. MARY'S, Saint Bede's", "stroke CTA"),
         ("M. Preiser, MTRA", "M., MTRA"),
         ("Dr. Strange ordered CT", "Dr. ordered CT"),
@@ -133,6 +137,9 @@ def test_names_that_what_is_around_them_gives_away_are_taken_out(text: str, left
 
 
 KEPT = """
+UCSF criteria, MSKCC-score 3
+overuse, mgh, uclh
+Monday 1/2 dose, Wed 9/31, Sat 98 / 60, Fri 3/5 mm
 P4^P101^S108
 T2_FLAIR_TRA
 T1 MPRAGE SAG 1.25 mm

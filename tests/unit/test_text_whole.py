@@ -31,6 +31,8 @@ def grown(text: str, *names: str, kind: SpanKind = SpanKind.PLACE) -> list[str]:
         ("ward, Wendel", "Wendel", "Wendel"),
         ("Wendel, Hospital", "Wendel", "Wendel"),
         ("Wendel hospital-wide", "Wendel", "Wendel"),
+        ("Wendel,E  00418837", "Wendel", "Wendel,E"),
+        ("Wendel, E 3.5, Wendel,Ei", "Wendel", "Wendel"),
         ("moved to Wendel today", "Wendel", "Wendel"),
     ],
 )
@@ -46,9 +48,18 @@ def test_the_word_of_a_place_goes_with_it(text: str, place: str, all_of_it: str)
         ("Luis Polo Hijo era", "Luis Polo", "Luis Polo Hijo"),
         ("vive con Ana hijo de 3 años", "Ana", "Ana"),
         ("ward Wendel", "Wendel", "Wendel"),
+        ("O'Shea Colm P   558", "O'Shea Colm", "O'Shea Colm P"),
+        ("Capuana V. Schistosoma", "Capuana", "Capuana V."),
+        ("by Capuana R. T., ok", "Capuana", "Capuana R. T."),
+        ("DOE^JANE N^", "DOE^JANE", "DOE^JANE N"),
+        ("Okonkwo L knee", "Okonkwo", "Okonkwo"),
+        ("Okonkwo, F, 45", "Okonkwo", "Okonkwo"),
+        ("Okonkwo c, ok", "Okonkwo", "Okonkwo"),
+        ("Okonkwo A. femoralis", "Okonkwo", "Okonkwo"),
+        ("Okonkwo B 3 cm", "Okonkwo", "Okonkwo"),
     ],
 )
-def test_a_name_that_is_handed_down_is_all_of_a_person(text: str, name: str, all_of_it: str) -> None:
+def test_initials_and_what_tells_a_son_from_his_father_go_with_a_name(text: str, name: str, all_of_it: str) -> None:
     assert grown(text, name, kind=SpanKind.NAME) == [all_of_it]
 
 
