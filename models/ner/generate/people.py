@@ -271,6 +271,8 @@ def _full(person: Person, rng: random.Random, lang: str) -> str:
         name = f"{given} {family}{pick(rng, (' ', ' ', ', '))}{pick(rng, SUFFIXES[lang])}"
     else:
         name = f"{given} {family}"
+    if 0.2 < chance < 0.24:  # as a registration desk types it: "Shea Colm P"
+        name = f"{family} {given} {_initial(pick(rng, (given, family))).rstrip('.')}"
     return name.upper() if 0.08 < chance < 0.12 else name
 
 
