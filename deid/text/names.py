@@ -38,9 +38,9 @@ _LABELS = """
     mother father wife husband son daughter contact reader author observer
     """
 _ALL_TITLES = frozenset(f"{_TITLES} {_TITLES_AS_TITLED} {_TITLES_WITH_FULL_STOP}".split())
-_NO_PART_OF_NAME = frozenset(f"{_TITLES} mr ms miss hr med".split())
 _MORBUS = "m"
 _HONORIFICS = "han\u0131m hanim han\u0131mefendi beyefendi"
+_NO_PART_OF_NAME = frozenset(f"{_TITLES} mr ms miss hr med {_HONORIFICS}".split())
 _BY = "by"
 _BEFORE_BY = frozenset(
     """
@@ -57,7 +57,7 @@ _BEFORE_GERMAN_BY = frozenset(
 
 _FULL_STOP = re.compile(r"\.(?:ssa|ra|in|a)?")
 _MORE_TITLES = re.compile(
-    r"[ .]{0,2}(?:(?:Prof|Dr|Drs|PD|Priv\.?-Doz|med|rer|nat|habil|univ|Dipl|h\. ?c|Ing|hab|n\. ?med|lek|uzm|doç|"
+    r"[ .]{0,2}(?:(?:Prof|Dr|Drs|PD|Priv\.?-Doz|med|vet|rer|nat|habil|univ|Dipl|h\. ?c|Ing|hab|n\. ?med|lek|uzm|doç|"
     r"PROF|DR|MED)\b\.?[ -]{0,2}){1,5}"
 )
 _GAP = re.compile(r"[ .]{0,2}")

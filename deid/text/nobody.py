@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from difflib import SequenceMatcher
+from functools import lru_cache
 from itertools import dropwhile
 
 from deid.text.months import month_names
@@ -32,6 +34,15 @@ _TRIAL = re.compile(r"NCT\d{8}")
 _LYMPH_STATION = re.compile(r"stations?[ .]{0,2}\d{1,2}[LRlr]?", re.IGNORECASE)
 _LYMPH = re.compile(r"(?<![^\W_])(?:nod(?:e|al)|nodes|LNs?|lymph|adenopath|EBUS|mediastin)", re.IGNORECASE)
 _FAR_LABEL_CHARS = 16
+_TEETH = re.compile(
+    r"[1-8][1-8](?:,? [1-8][1-8]){3,}|[1-4][1-8] (?:and|e|en|et|i|og|och|und|y|&) [1-4][1-8]", re.IGNORECASE
+)
+_ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)", re.IGNORECASE)
+_OF_ADDRESS_AFTER = re.compile(
+    r" (?:floor|fl|flr|st|street|ave|avenue|road|rd|ward|storey|level)(?![^\W_])", re.IGNORECASE
+)
+_LIKE_MONTH = 0.6
+_SHORTEST_NO_MONTH, _FIRST_LETTERS = 5, 3
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _BEFORE_CHARS = 16
 
@@ -58,7 +69,7 @@ def says_nothing(text: str, span: Span, *, is_description: bool) -> bool:
     if span.kind not in {SpanKind.NAME, SpanKind.PLACE}:
         return False
     if _DIGITS.search(text, span.start, span.end):
-        return _is_size(text, span, words) or _is_lymph_station(text, span)
+        return _is_size(text, span, words) or _is_lymph_station(text, span) or _is_ordinal(text, span)
     is_letter = span.end - span.start == 1 and text[span.start].isascii()  # in other scripts one may be a name
     is_empty = is_letter or all(map(is_function_word, words))
     return is_empty or _is_after_injection(text, span) or _is_nobody(text, span, words)
@@ -83,6 +94,12 @@ def _is_lymph_station(text: str, span: Span) -> bool:
     return _LYMPH_STATION.fullmatch(text, span.start, span.end) is not None and _LYMPH.search(text) is not None
 
 
+def _is_ordinal(text: str, span: Span) -> bool:
+    """Tell whether it is the 2nd of something, and no floor or street."""
+    is_ordinal = _ORDINAL.fullmatch(text, span.start, span.end) is not None
+    return is_ordinal and _OF_ADDRESS_AFTER.match(text, span.end) is None and text[span.end : span.end + 1] == " "
+
+
 def _is_after_injection(text: str, span: Span) -> bool:
     """Tell whether it is ``p.i.`` after a time."""
     is_written = _AFTER_INJECTION.fullmatch(text, span.start, span.end) is not None
@@ -92,6 +109,8 @@ def _is_after_injection(text: str, span: Span) -> bool:
 def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool) -> bool:
     if is_ratio(text, span.start, span.end) or _is_of_times(text, span):
         return True
+    if _TEETH.fullmatch(text, span.start, span.end):
+        return True
     series = _SERIES.fullmatch(text, span.start, span.end) if is_description else None
     if series is not None and int(series[1]) <= int(series[2]):
         before = _WORD_BEFORE.search(text, max(0, span.start - _BEFORE_CHARS), span.start)
@@ -99,7 +118,7 @@ def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool
     numbers = _DIGITS.findall(text, span.start, span.end)
     if not all(map(_YEAR.fullmatch, numbers)) or (len(numbers) > 1 and words):
         return False
-    return all(map(_is_no_month, words))
+    return all(_is_no_month(word, has_year=bool(numbers)) for word in words)
 
 
 def _is_of_times(text: str, span: Span) -> bool:
@@ -109,9 +128,24 @@ def _is_of_times(text: str, span: Span) -> bool:
     return times is not None and span.end <= times.end()
 
 
-def _is_no_month(word: str) -> bool:
+def _is_no_month(word: str, *, has_year: bool) -> bool:
     key = word.casefold()
-    return (is_function_word(key) or is_common(word)) and key not in month_names() and key not in _ROMANS
+    if key in month_names() or key in _ROMANS:
+        return False
+    return is_function_word(key) or is_common(word) or (has_year and not _is_like_month(key))
+
+
+@lru_cache(maxsize=4096)
+def _is_like_month(word: str) -> bool:
+    """Tell whether a word may be a month that somebody mistyped."""
+    if len(word) < _SHORTEST_NO_MONTH:
+        return True
+    near = SequenceMatcher(b=word)
+    for month in month_names():
+        near.set_seq1(month)
+        if month[:_FIRST_LETTERS] == word[:_FIRST_LETTERS] or near.ratio() >= _LIKE_MONTH:
+            return True
+    return False
 
 
 def _is_size(text: str, span: Span, words: list[str]) -> bool:

@@ -67,8 +67,9 @@ _STREET = re.compile(
     r"(?:Street|Avenue|Road|Boulevard|Lane|Drive|Crescent|Terrace|Parkway|Ave|Blvd)\b"
     r"|(?<!\w)\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|boulevard|impasse) (?:d[eu] |de la |des |d')?"
     r"[A-ZÀ-Þ][\w'\u2019-]{1,30}"
-    r"|(?<!\w)[A-ZÀ-Þ][\w-]{1,40}(?:straße|strasse|str\.|gasse|platz|weg|straat|laan|gatan|vägen) ?\d{1,4} ?[a-z]?\b"
-    r"|(?<!\w)(?:Via|Calle|Avenida|Rua|Piazza|Plaza|ul\.|ulica) "
+    r"|(?<!\w)[A-ZÀ-Þ][\w-]{1,40}(?:straße|strasse|STRASSE|str\.|STR\.|gasse|GASSE|platz|weg|straat|STRAAT|laan|gatan"
+    r"|GATAN|vägen) ?\d{1,4} ?[a-z]?\b"
+    r"|(?<!\w)(?:Via|Calle|CALLE|Avenida|AVENIDA|Rua|RUA|Piazza|PIAZZA|Plaza|PLAZA|ul\.|UL\.|ulica|ULICA) "
     r"(?:[A-ZÀ-ÞŁŚŻŹĆ][\w'\u2019.-]{1,30} ?){1,3},? ?\d{1,4}\b"
 )
 # Of the areas that exist; one of a single letter and a single digit is left to the network: S2 3PL is a series.

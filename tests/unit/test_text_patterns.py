@@ -38,6 +38,7 @@ def cleaned(text: str) -> Cleaned:
         ("12 rue de la Paix, 75002", "75002"),
         ("wohnt Hauptstraße 12, Befund", "wohnt, Befund"),
         ("lives 4 Privet Road. Chest", "lives. Chest"),
+        ("WOHNT HAUPTSTRASSE 12, PIAZZA VERDI 4, UL. DLUGA 3", "WOHNT"),
         ("Germiston, ON G3T 0P4, T2 SAG", "Germiston, ON, T2 SAG"),
         ("SW1A 2AA knee, M13 9WL", "knee"),
         ("reg ABCD 123 driver", "reg driver"),
