@@ -34,6 +34,7 @@ _TRIAL = re.compile(r"NCT\d{8}")
 _LYMPH_STATION = re.compile(r"stations?[ .]{0,2}\d{1,2}[LRlr]?", re.IGNORECASE)
 _LYMPH = re.compile(r"(?<![^\W_])(?:nod(?:e|al)|nodes|LNs?|lymph|adenopath|EBUS|mediastin)", re.IGNORECASE)
 _FAR_LABEL_CHARS = 16
+_NEAR_CHARS = 80
 _TEETH = re.compile(
     r"[1-8][1-8](?:,? [1-8][1-8]){3,}|[1-4][1-8] (?:and|e|en|et|i|og|och|und|y|&) [1-4][1-8]", re.IGNORECASE
 )
@@ -91,7 +92,8 @@ def is_of_code_system(text: str, start: int) -> bool:
 
 def _is_lymph_station(text: str, span: Span) -> bool:
     """Tell whether a station is none of a hospital: ``the station 7 node``."""
-    return _LYMPH_STATION.fullmatch(text, span.start, span.end) is not None and _LYMPH.search(text) is not None
+    is_station = _LYMPH_STATION.fullmatch(text, span.start, span.end) is not None
+    return is_station and _LYMPH.search(text, max(0, span.start - _NEAR_CHARS), span.end + _NEAR_CHARS) is not None
 
 
 def _is_ordinal(text: str, span: Span) -> bool:
@@ -142,8 +144,10 @@ def _is_like_month(word: str) -> bool:
         return True
     near = SequenceMatcher(b=word)
     for month in month_names():
+        if month[:_FIRST_LETTERS] == word[:_FIRST_LETTERS]:
+            return True
         near.set_seq1(month)
-        if month[:_FIRST_LETTERS] == word[:_FIRST_LETTERS] or near.ratio() >= _LIKE_MONTH:
+        if near.real_quick_ratio() >= _LIKE_MONTH <= near.quick_ratio() and near.ratio() >= _LIKE_MONTH:
             return True
     return False
 
