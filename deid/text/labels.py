@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from deid.fold import folded
+from deid.text.institutions import first_words, institution_at
 from deid.text.names import NAME_TRIGGERS, either
 from deid.text.spans import Span, SpanKind
 
@@ -86,17 +87,6 @@ _BED = re.compile(
     r"(?! ?(?:c?gy|min|mm|cm|ml|mg|kg|s|x|%|h|days?|nights?|jours?|images?|views?)(?![^\W_]))",
     re.IGNORECASE,
 )
-_INSTITUTIONS = """
-    mskcc mdacc ucsf ucsd nyulmc cuimc upmc utsw ohsu unmc uihc vumc mgh bwh bidmc dfci tjuh rumc ucmc ummc llumc chla
-    cchmc lpch wustl uwmc chum iucpq chuq muhc lhsc vgh incan incmnsz hcfmusp hucff unifesp icesp hcfmrp imss issste
-    uksh ukgm kssg usz chuv luks akh mhh umcg umcu mumc lumc olvg uza aphp hegp uclh nhnn gosh gstt qehb qeuh
-    amnch svuh mmuh huca humv chuac spsk ouh tyks rbwh rpah powh rnsh scgh
-    """
-# In capitals; what is named after one is none: the UCSF criteria.
-_INSTITUTION = re.compile(
-    r"(?-i:[A-Z]{3,8})(?![^\W_])(?![ _-](?:score|criteria|nomogram|risk|class|grade|protocol|study|trial|scale|pdgm))",
-    re.IGNORECASE,
-)
 _LAST_DIGITS = re.compile(
     r"(?:last (?:4|four)(?: digits)?|ending(?: in| with)?)[ :=]{1,3}(?!(?:19|20)\d\d)(\d{4})(?![^\W_])", re.IGNORECASE
 )
@@ -140,6 +130,11 @@ def _names(text: str, word: re.Match[str]) -> Iterator[Span]:
         yield Span(start, end, SpanKind.NAME, PATTERNS)
 
 
+def _institutions(text: str, word: re.Match[str]) -> Iterator[Span]:
+    for start, end in institution_at(text, word):
+        yield Span(start, end, SpanKind.PLACE, PATTERNS)
+
+
 def _readers() -> dict[str, Reader]:
     """Return what reads on from a word: each label, title and sign in all spellings."""
     out: dict[str, Reader] = {}
@@ -152,7 +147,7 @@ def _readers() -> dict[str, Reader]:
         ("ip", _reader(_ADDRESS_LABEL, SpanKind.CONTACT)),
         ("st saint", _reader(_SAINT, SpanKind.PLACE, 0)),
         (_BEDS, _reader(_BED, SpanKind.PLACE, 0)),
-        (_INSTITUTIONS, _reader(_INSTITUTION, SpanKind.PLACE, 0)),
+        (" ".join(first_words()), _institutions),
         ("last ending", _reader(_LAST_DIGITS, SpanKind.ID)),
         (" ".join(NAME_TRIGGERS), _names),
     )

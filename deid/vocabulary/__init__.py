@@ -34,6 +34,8 @@ _FUNCTION = "function.toml"
 _COUNTRIES = "countries.toml"
 _TERRITORIES = "territories.toml"
 _BELONGING = "belonging.toml"
+_INSTITUTIONS = "institutions.toml"
+_ABBREVIATIONS = "abbreviations"
 
 
 @cache
@@ -138,6 +140,13 @@ def belongs(word: str, *kinds: str) -> bool:
         some of ``wards``, ``wards_behind``, ``institutions``, ``institutions_behind``, ``generations``
     """
     return folded(word.casefold()) in _words_of(_BELONGING, *kinds)
+
+
+def institutions(*, abbreviated: bool) -> frozenset[str]:
+    """Return what institutions are called by, case-folded, words joined by ``_``: abbreviations, or all other names."""
+    every = _words_of(_INSTITUTIONS)
+    short = _words_of(_INSTITUTIONS, _ABBREVIATIONS)
+    return short if abbreviated else every - short
 
 
 def _are_listed(word: str, known: frozenset[str]) -> bool:
