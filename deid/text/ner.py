@@ -120,7 +120,7 @@ class Ner:
             found = told_apart(text, found, self.network.words, ALONE, SURE)
             again = said_again(text, found, words, self.network.pieces.known, SURE, BESIDE)
             found = sorted([*found, *again], key=lambda span: span.start)
-        return list(whole(text, found))
+        return whole(text, found)
 
     def agreed(self, text: str, text_class: TextClass, others: list[Span]) -> list[Span]:
         """Return what other finders found, without names by their form that are words and to the network no names.

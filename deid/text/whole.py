@@ -6,7 +6,7 @@ A network is sure of *Wendel* in *Spital Wendel*, and in doubt of *Spital*, whic
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from deid.text.names import is_title
@@ -18,14 +18,17 @@ _BEHIND = re.compile(r"[ \t]{1,2}([^\W\d_]+)(?![\w'\u2019-])")
 _INITIALS_BEHIND = re.compile(r",? ?(?:[^\W\d_]\.[ -]?){1,2}(?![^\W_])(?! [a-z])")
 _INITIAL_BEHIND = re.compile(r"(?:,|,? )([B-EGHJKN-QSU-Z])(?=\Z|  |[ \t]*[\n,;|)\]^])")
 _INITIAL_AFTER_COMMA = re.compile(r",[A-Z](?![^\W_]|[.,]\d)")
+_AND = re.compile(r" (?:and|en|et|und|y|e|i|og|och|&) ")
+_WORD = re.compile(r"[^\W\d_]+")
+_IN_HOSPITALS = frozenset({SpanKind.PLACE, SpanKind.NAME, SpanKind.ID, SpanKind.CONTACT})
 _LONGEST = 32
 
 
-def whole(text: str, found: Sequence[Span]) -> Iterator[Span]:
-    """Yield what was found with the words right beside it that are a part of its name.
+def whole(text: str, found: Sequence[Span]) -> list[Span]:
+    """Return what was found with the words right beside it that are a part of its name.
 
-    Of a place that is the word of a ward or an institution and the title in the name of a practice; of a person what
-    tells a son from his father.
+    Of a place that is the word of a ward or an institution, the title in the name of a practice, and the *and* between
+    its partners; of a person what tells a son from his father, and initials.
 
     Parameters
     ----------
@@ -34,22 +37,42 @@ def whole(text: str, found: Sequence[Span]) -> Iterator[Span]:
     found
         what was found in it, in order, without overlaps
     """
-    floor = 0
+    out: list[Span] = []
     for number, span in enumerate(found):
+        floor = out[-1].end if out else 0
         ceiling = found[number + 1].start if number + 1 < len(found) else len(text)
-        start, end = span.start, span.end
-        if span.kind is SpanKind.PLACE:
-            start, end = _start_of_place(text, start, floor), _end_of_place(text, end, ceiling)
-        elif span.kind is SpanKind.NAME:
-            end = _end_of_name(text, span, ceiling)
-        yield replace(span, start=start, end=end)
-        floor = end
+        start, end = _start(text, span, floor), _end(text, span, ceiling)
+        if out and _is_one_institution(text, out[-1], start, end):
+            out[-1] = replace(out[-1], end=end)
+        else:
+            out.append(replace(span, start=start, end=end))
+    return out
 
 
-def _start_of_place(text: str, start: int, floor: int) -> int:
-    before = _BEFORE.search(text, max(floor, start - _LONGEST), start)
-    is_part = before is not None and (belongs(before[1], "wards", "institutions") or is_title(before[1]))
-    return before.start(1) if before is not None and is_part else start
+def _start(text: str, span: Span, floor: int) -> int:
+    """Return where something begins that a word before belongs to: what is taken for a name may be a ward's, too."""
+    before = _BEFORE.search(text, max(floor, span.start - _LONGEST), span.start)
+    if before is None or span.kind not in _IN_HOSPITALS:
+        return span.start
+    is_part = belongs(before[1], "wards")
+    if span.kind is SpanKind.PLACE:
+        is_part = is_part or belongs(before[1], "institutions") or is_title(before[1])
+    return before.start(1) if is_part else span.start
+
+
+def _end(text: str, span: Span, ceiling: int) -> int:
+    if span.kind is SpanKind.PLACE:
+        return _end_of_place(text, span.end, ceiling)
+    return _end_of_name(text, span, ceiling) if span.kind is SpanKind.NAME else span.end
+
+
+def _is_one_institution(text: str, last: Span, start: int, end: int) -> bool:
+    """Tell whether *and* stands between two parts of the name of one: ``Redlands and Burnley Hospitals``."""
+    if last.kind is not SpanKind.PLACE or _AND.fullmatch(text, last.end, start) is None:
+        return False
+    first, words = _WORD.search(text, last.start, last.end), _WORD.findall(text, start, end)
+    is_plural = any(belongs(word, "partners") for word in words)
+    return is_plural or (first is not None and belongs(first.group(), "partnerships"))
 
 
 def _end_of_place(text: str, end: int, ceiling: int) -> int:

@@ -47,7 +47,8 @@ def test_the_word_of_a_place_goes_with_it(text: str, place: str, all_of_it: str)
         ("OTTO SILVA FILHO DX", "OTTO SILVA", "OTTO SILVA FILHO"),
         ("Luis Polo Hijo era", "Luis Polo", "Luis Polo Hijo"),
         ("vive con Ana hijo de 3 años", "Ana", "Ana"),
-        ("ward Wendel", "Wendel", "Wendel"),
+        ("ala dautović ", "dautović", "ala dautović"),
+        ("hospital Wendel", "Wendel", "Wendel"),
         ("O'Shea Colm P   558", "O'Shea Colm", "O'Shea Colm P"),
         ("Capuana V. Schistosoma", "Capuana", "Capuana V."),
         ("by Capuana R. T., ok", "Capuana", "Capuana R. T."),
@@ -69,4 +70,17 @@ def test_a_word_between_two_goes_with_one_of_them() -> None:
 
 
 def test_what_is_no_name_stays_as_it_is() -> None:
-    assert grown("ward 12345678 hospital", "12345678", kind=SpanKind.ID) == ["12345678"]
+    assert grown("MRN 12345678 hospital", "12345678", kind=SpanKind.ID) == ["12345678"]
+    assert grown("ward 3/2019", "3/2019", kind=SpanKind.DATE) == ["3/2019"]
+
+
+def test_a_number_behind_the_word_of_a_room_goes_with_it() -> None:
+    assert grown("akkoord, kmr 393", "393", kind=SpanKind.CONTACT) == ["kmr 393"]
+
+
+def test_the_partners_of_one_institution_are_one() -> None:
+    one = ["Redlands and Burnley Hospitals"]
+    assert grown("at Redlands and Burnley Hospitals", "Redlands", "Burnley Hospitals") == one
+    assert grown("Maatschap Keoghan en Yiğit 5", "Maatschap Keoghan", "Yiğit") == ["Maatschap Keoghan en Yiğit"]
+    assert grown("from Redlands and Burnley", "Redlands", "Burnley") == ["Redlands", "Burnley"]
+    assert grown("Redlands and Burnley Hospitals", "Redlands", "Burnley Hospitals", kind=SpanKind.NAME) != one
