@@ -37,6 +37,7 @@ _BETWEEN_PARTS = re.compile(r"[_^]")
 _SHORT_CHARS, _MOST_OF_CODE_CHARS = 3, 5
 _CODE_AFTER = re.compile(r"[ \t]+([^\W_]+(?:[_^][^\W_]+)+)(?![^\s])")
 _FIRST_OF_CODE = re.compile(r"[ \t]+[A-Z]\d{1,3}\Z")
+_CODES_AT_END = re.compile(r"[ \t]+[A-Z]\d{1,4}(?:\^[A-Z]\d{1,4})+\Z")
 _UNITS = "mm|cm|ml|cc|mg|kg|min|sec|ms|kv|kvp|mas|mbq|mci|hu"
 _NUMBER_AT_END = re.compile(r"(?<=[^\W_])[ \t]+\d{1,3}(?:\.\d{1,2})?\Z")
 _MEASURE_AT_END = re.compile(rf"(?<=[^\W_])[ \t]+\d{{1,3}}(?:\.\d{{1,2}})?[ \t]?(?:{_UNITS})\Z", re.IGNORECASE)
@@ -163,9 +164,10 @@ def _of_kind(text: str, span: Span) -> Span | None:
 
 
 def _of_name(text: str, span: Span) -> Span:
-    """Take titles, degrees and labels away from the ends of a name of several words; take initials to it."""
+    """Take titles, degrees, labels and codes away from the ends of a name of several words; take initials to it."""
     if "^" in text[span.start : span.end]:
-        return span
+        codes = _CODES_AT_END.search(text, span.start, span.end)
+        return replace(span, end=codes.start()) if codes else span
     words = list(_WORD.finditer(text, span.start, span.end))
     first, last = 0, len(words) - 1
     while first < last and is_no_part_of_name(words[first].group()):

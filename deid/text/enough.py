@@ -18,9 +18,9 @@ ACCOMPANIED_IN_DESCRIPTION = 0.5
 """And this in a description: what stands beside a name there is mostly worth keeping."""
 NEAR_CHARACTERS = 200
 """How far that reaches."""
-BESIDE = 0.25
+BESIDE = 0.22
 """This is enough for a name or place right beside another that was found: they are mostly of several words."""
-SURER_EPONYM, SURER_WORD = 12.0, 5.0
+SURER_EPONYM, SURER_WORD = 9.0, 4.0
 """So many times surer the network must be of an eponym or an everyday word, where nothing in a text is certain: it has
 seen too few of the texts in which *Foley* is a catheter, and *Long* an adjective. An eponym that is known as a surname,
 too, and as nothing else, counts as an everyday word: *Pemberton*.

@@ -28,6 +28,12 @@ _CODE_SYSTEMS = frozenset({"snomed", "meddra", "loinc", "rxnorm", "radlex", "uml
 _AFTER_INJECTION = re.compile(r"p\.?[ \t]?i\.?", re.IGNORECASE)
 _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ \t]*\Z", re.IGNORECASE)
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
+_TIME = re.compile(r"(?:[01]?\d|2[0-3])[.:h][0-5]\d")
+_TIME_LABEL_BEFORE = re.compile(
+    r"(?<![^\W_])(?:saat|uhrzeit|godz|godzina|kl|klo|klokken|ore|ora|hora|horas|heure|time|tid|tijd|\u010das|id\u0151)"
+    r"[.:= \t]{1,3}\Z",
+    re.IGNORECASE,
+)
 _TIMES = re.compile(r"\d{1,2}[:h]\d\d ?[-\u2013] ?\d{1,2}[:h]\d\d")
 _TIMES_AROUND = re.compile(r"[\d:h\u2013-]*\Z")
 _TRIAL = re.compile(r"NCT\d{8}")
@@ -111,7 +117,7 @@ def _is_after_injection(text: str, span: Span) -> bool:
 def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool) -> bool:
     if is_ratio(text, span.start, span.end) or _is_of_times(text, span):
         return True
-    if _TEETH.fullmatch(text, span.start, span.end):
+    if _TEETH.fullmatch(text, span.start, span.end) or _is_time(text, span):
         return True
     series = _SERIES.fullmatch(text, span.start, span.end) if is_description else None
     if series is not None and int(series[1]) <= int(series[2]):
@@ -121,6 +127,12 @@ def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool
     if not all(map(_YEAR.fullmatch, numbers)) or (len(numbers) > 1 and words):
         return False
     return all(_is_no_month(word, has_year=bool(numbers)) for word in words)
+
+
+def _is_time(text: str, span: Span) -> bool:
+    """Tell whether it is a time after a word for one: ``Saat 12.07``, which is no 12th of July."""
+    is_time = _TIME.fullmatch(text, span.start, span.end) is not None
+    return is_time and _TIME_LABEL_BEFORE.search(text, max(0, span.start - _BEFORE_CHARS), span.start) is not None
 
 
 def _is_of_times(text: str, span: Span) -> bool:

@@ -271,8 +271,8 @@ def test_right_beside_something_found_less_is_enough(ner: Ner) -> None:
 
 def test_of_what_means_something_else_more_is_needed_where_nothing_is_certain(ner: Ner) -> None:
     assert found(ner, "axial Stone") == found(ner, "axial Baker") == []
-    assert found(ner, "axial Foley") == [("Foley", SpanKind.NAME)]  # 0.8 five times surer is 0.95, twelve times 0.98
-    assert found(ner, "axial Stone", DESCRIPTIONS) == [("Stone", SpanKind.NAME)]  # 0.7 five times surer is 0.92
+    assert found(ner, "axial Foley") == [("Foley", SpanKind.NAME)]  # 0.8 four times surer is 0.94, nine times 0.97
+    assert found(ner, "axial Stone", DESCRIPTIONS) == [("Stone", SpanKind.NAME)]  # 0.7 four times surer is 0.90
     assert found(ner, "axial Baker", DESCRIPTIONS) == [("Baker", SpanKind.NAME)]
     assert found(ner, "Anna, axial Baker") == [("Anna", SpanKind.NAME), ("Baker", SpanKind.NAME)]
     for line in ("axial Stone", "axial Baker"):

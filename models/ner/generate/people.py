@@ -272,7 +272,7 @@ def _full(person: Person, rng: random.Random, lang: str) -> str:
     else:
         name = f"{given} {family}"
     if 0.2 < chance < 0.24:  # as a registration desk types it: "Shea Colm P"
-        name = f"{family} {given} {_initial(pick(rng, (given, family))).rstrip('.')}"
+        name = f"{family} {given} {_initial(pick(rng, (given, family))).rstrip('. -')}"
     return name.upper() if 0.08 < chance < 0.12 else name
 
 
