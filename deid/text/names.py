@@ -99,15 +99,10 @@ def names_with_carets(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-def is_title(word: str) -> bool:
-    """Tell whether a word is a doctor's title, or another that stands before names."""
-    return word.casefold() in _ALL_TITLES
-
-
 def is_after_title(text: str, start: int) -> bool:
     """Tell whether a title stands right before a position: ``Dr. Stein`` is no stone."""
     before = _LAST_WORD.search(text, max(0, start - _BEFORE_CHARS), start)
-    return before is not None and is_title(before[1])
+    return before is not None and before[1].casefold() in _ALL_TITLES
 
 
 def _after_title(text: str, word: re.Match[str]) -> Iterator[tuple[int, int]]:
@@ -200,7 +195,7 @@ def _past_titles(text: str, start: int) -> int:
 
 
 def _is_no_more_name(word: str) -> bool:
-    return is_title(word) or is_no_part_of_name(word)
+    return word.casefold() in _ALL_TITLES or is_no_part_of_name(word)
 
 
 def _first_position(text: str, start: int) -> int:

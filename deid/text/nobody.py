@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
-from functools import lru_cache
 from itertools import dropwhile
 
 from deid.text.months import month_names
@@ -38,9 +36,9 @@ _TIMES = re.compile(r"\d{1,2}[:h]\d\d ?[-\u2013] ?\d{1,2}[:h]\d\d")
 _TIMES_AROUND = re.compile(r"[\d:h\u2013-]*\Z")
 _TRIAL = re.compile(r"NCT\d{8}")
 _LYMPH_STATION = re.compile(r"stations?[ .]{0,2}\d{1,2}[LRlr]?", re.IGNORECASE)
-_LYMPH = re.compile(r"(?<![^\W_])(?:nod(?:e|al)|nodes|LNs?|lymph|adenopath|EBUS|mediastin)", re.IGNORECASE)
+_LYMPH = re.compile(r"(?<![^\W_])(?:nod(?:es?|al)|LNs?|EBUS|TBNA|lymphadenopathy)(?![^\W_])", re.IGNORECASE)
 _FAR_LABEL_CHARS = 16
-_NEAR_CHARS = 80
+_NEAR_CHARS = 40
 _TEETH = re.compile(
     r"[1-8][1-8](?:,? [1-8][1-8]){3,}|[1-4][1-8] (?:and|e|en|et|i|og|och|und|y|&) [1-4][1-8]", re.IGNORECASE
 )
@@ -48,8 +46,6 @@ _ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)", re.IGNORECASE)
 _OF_ADDRESS_AFTER = re.compile(
     r" (?:floor|fl|flr|st|street|ave|avenue|road|rd|ward|storey|level)(?![^\W_])", re.IGNORECASE
 )
-_LIKE_MONTH = 0.6
-_SHORTEST_NO_MONTH, _FIRST_LETTERS = 5, 3
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _BEFORE_CHARS = 16
 
@@ -126,7 +122,7 @@ def _is_no_date(text: str, span: Span, words: list[str], *, is_description: bool
     numbers = _DIGITS.findall(text, span.start, span.end)
     if not all(map(_YEAR.fullmatch, numbers)) or (len(numbers) > 1 and words):
         return False
-    return all(_is_no_month(word, has_year=bool(numbers)) for word in words)
+    return all(map(_is_no_month, words))
 
 
 def _is_time(text: str, span: Span) -> bool:
@@ -142,26 +138,9 @@ def _is_of_times(text: str, span: Span) -> bool:
     return times is not None and span.end <= times.end()
 
 
-def _is_no_month(word: str, *, has_year: bool) -> bool:
+def _is_no_month(word: str) -> bool:
     key = word.casefold()
-    if key in month_names() or key in _ROMANS:
-        return False
-    return is_function_word(key) or is_common(word) or (has_year and not _is_like_month(key))
-
-
-@lru_cache(maxsize=4096)
-def _is_like_month(word: str) -> bool:
-    """Tell whether a word may be a month that somebody mistyped."""
-    if len(word) < _SHORTEST_NO_MONTH:
-        return True
-    near = SequenceMatcher(b=word)
-    for month in month_names():
-        if month[:_FIRST_LETTERS] == word[:_FIRST_LETTERS]:
-            return True
-        near.set_seq1(month)
-        if near.real_quick_ratio() >= _LIKE_MONTH <= near.quick_ratio() and near.ratio() >= _LIKE_MONTH:
-            return True
-    return False
+    return (is_function_word(key) or is_common(word)) and key not in month_names() and key not in _ROMANS
 
 
 def _is_size(text: str, span: Span, words: list[str]) -> bool:

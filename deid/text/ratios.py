@@ -11,8 +11,6 @@ _YEAR_DIGITS = 4
 
 _TWO_NUMBERS = re.compile(r"(\d{1,4})\s?/\s?(\d{1,4})")
 _WEEKS = re.compile(r"[1-9]\d?/52")  # 6/52 is six weeks
-_LASTING = re.compile(r"(?<![^\W_])(?:for|x|past|last|over|lasting)[ \t]{1,2}\Z", re.IGNORECASE)
-_DAYS_OR_MONTHS = re.compile(r"[1-9]\d?/(?:7|12)")  # for 4/7 is for four days
 _NUMBERS = re.compile(r"\d+(?:\s?[./]\s?\d+)+")
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)[ \t]{0,2}([.:=#^_]?)[ \t]{0,2}\Z")
 _NUMBER_BEFORE = re.compile(r"\d\s?/\Z")
@@ -42,7 +40,7 @@ def is_ratio(text: str, start: int, end: int) -> bool:
     if "/" in text[start:end]:
         if _WEEKS.fullmatch(text, start, end) or _UNIT_AFTER.match(text, end) or _is_in_chain(text, start, end):
             return True
-        if not _is_possible(text, start, end) or _is_duration(text, start, end):
+        if not _is_possible(text, start, end):
             return True
     return _is_after_measure(text, start, is_slashed="/" in text[start:end])
 
@@ -59,11 +57,6 @@ def _is_possible(text: str, start: int, end: int) -> bool:
     if int(other) not in months or len(other) > 2:
         return False
     return len(one) == _YEAR_DIGITS or (len(one) <= 2 and 1 <= int(one) <= _LAST_DAY)
-
-
-def _is_duration(text: str, start: int, end: int) -> bool:
-    is_duration = _DAYS_OR_MONTHS.fullmatch(text, start, end) is not None
-    return is_duration and _LASTING.search(text, max(0, start - _BEFORE_CHARS), start) is not None
 
 
 def _is_in_chain(text: str, start: int, end: int) -> bool:

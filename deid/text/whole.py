@@ -9,7 +9,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from deid.text.names import is_title
 from deid.text.spans import Span, SpanKind
 from deid.vocabulary import belongs
 
@@ -54,10 +53,8 @@ def _start(text: str, span: Span, floor: int) -> int:
     before = _BEFORE.search(text, max(floor, span.start - _LONGEST), span.start)
     if before is None or span.kind not in _IN_HOSPITALS:
         return span.start
-    is_part = belongs(before[1], "wards")
-    if span.kind is SpanKind.PLACE:
-        is_part = is_part or belongs(before[1], "institutions") or is_title(before[1])
-    return before.start(1) if is_part else span.start
+    kinds = ("wards", "institutions", "titles") if span.kind is SpanKind.PLACE else ("wards",)
+    return before.start(1) if belongs(before[1], *kinds) else span.start
 
 
 def _end(text: str, span: Span, ceiling: int) -> int:

@@ -137,8 +137,8 @@ def belongs(word: str, *kinds: str) -> bool:
     word
         letters, in any case
     kinds
-        some of ``wards``, ``wards_behind``, ``institutions``, ``institutions_behind``, ``partners``, ``partnerships``,
-        ``generations``
+        some of ``wards``, ``wards_behind``, ``titles``, ``institutions``, ``institutions_behind``, ``partners``,
+        ``partnerships``, ``generations``
     """
     return folded(word.casefold()) in _words_of(_BELONGING, *kinds)
 

@@ -25,6 +25,7 @@ def grown(text: str, *names: str, kind: SpanKind = SpanKind.PLACE) -> list[str]:
         ("punção por falcão, ala Vilela", "Vilela", "ala Vilela"),
         ("AFD. C4 BELT", "C4", "AFD. C4"),
         ("copy Dr. Heachadha & Partners", "Heachadha & Partners", "Dr. Heachadha & Partners"),
+        ("MR Wendel, PAN Wendel", "Wendel", "Wendel"),
         ("yönlendirdi, 4 numaral\u0131 oda.", "4 numaral\u0131", "4 numaral\u0131 oda"),
         ("via Poole Infirmary", "Poole", "Poole Infirmary"),
         ("hospital-Wendel", "Wendel", "Wendel"),
