@@ -28,7 +28,7 @@ _TIME_BEFORE = re.compile(r"\d[ \t]?(?:min|mins|minutes|h|hr|hrs|std|sec|s)\.?[ 
 _ROMANS = frozenset({"i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii"})
 _TIME = re.compile(r"(?:[01]?\d|2[0-3])[.:h][0-5]\d")
 _TIME_LABEL_BEFORE = re.compile(
-    r"(?<![^\W_])(?:saat|uhrzeit|godz|godzina|kl|klo|klokken|ore|ora|hora|horas|heure|time|tid|tijd|\u010das|id\u0151)"
+    r"(?<![^\W_])(?:saat|uhrzeit|godz|godzina|kl|klo|klokken|ore|hora|horas|heure|time|tid|tijd|\u010das|id\u0151)"
     r"[.:= \t]{1,3}\Z",
     re.IGNORECASE,
 )
@@ -36,9 +36,10 @@ _TIMES = re.compile(r"\d{1,2}[:h]\d\d ?[-\u2013] ?\d{1,2}[:h]\d\d")
 _TIMES_AROUND = re.compile(r"[\d:h\u2013-]*\Z")
 _TRIAL = re.compile(r"NCT\d{8}")
 _LYMPH_STATION = re.compile(r"stations?[ .]{0,2}\d{1,2}[LRlr]?", re.IGNORECASE)
-_LYMPH = re.compile(r"(?<![^\W_])(?:nod(?:es?|al)|LNs?|EBUS|TBNA|lymphadenopathy)(?![^\W_])", re.IGNORECASE)
+_NODES = r"(?:(?:lymph )?nod(?:es?|al)|LNs?)(?![^\W_])"
+_NODES_BEHIND = re.compile(rf" {_NODES}", re.IGNORECASE)
+_NODES_BEFORE = re.compile(rf"(?<![^\W_])(?:EBUS|TBNA|{_NODES})[ \w]*\Z", re.IGNORECASE)
 _FAR_LABEL_CHARS = 16
-_NEAR_CHARS = 40
 _TEETH = re.compile(
     r"[1-8][1-8](?:,? [1-8][1-8]){3,}|[1-4][1-8] (?:and|e|en|et|i|og|och|und|y|&) [1-4][1-8]", re.IGNORECASE
 )
@@ -94,8 +95,10 @@ def is_of_code_system(text: str, start: int) -> bool:
 
 def _is_lymph_station(text: str, span: Span) -> bool:
     """Tell whether a station is none of a hospital: ``the station 7 node``."""
-    is_station = _LYMPH_STATION.fullmatch(text, span.start, span.end) is not None
-    return is_station and _LYMPH.search(text, max(0, span.start - _NEAR_CHARS), span.end + _NEAR_CHARS) is not None
+    if _LYMPH_STATION.fullmatch(text, span.start, span.end) is None:
+        return False
+    before = _NODES_BEFORE.search(text, max(0, span.start - _BEFORE_CHARS), span.start)
+    return before is not None or _NODES_BEHIND.match(text, span.end) is not None
 
 
 def _is_ordinal(text: str, span: Span) -> bool:

@@ -88,4 +88,4 @@ def _end_of_name(text: str, span: Span, ceiling: int) -> int:
     if behind is not None and belongs(behind[1], "generations") and behind[1].islower() == is_small:
         return behind.end()
     initials = _INITIALS_BEHIND.match(text, span.end, ceiling) or _INITIAL_BEHIND.match(text, span.end, ceiling)
-    return len(text[: initials.end()].rstrip()) if initials and initials.group().isupper() else span.end
+    return span.end + len(initials.group().rstrip()) if initials and initials.group().isupper() else span.end
